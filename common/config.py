@@ -1,0 +1,292 @@
+"""One TOML file, strictly read: an unknown key, a wrong type or an absurd value refuses the start by its path.
+
+`load(path)` gives the one frozen `Settings` that every service of a run shares; nothing else is configuration.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from common.errors import ConfigFault
+from common.instrument import Instrument
+from common.units import MILLISECOND, Nanos
+
+Positive: TypeAlias = Annotated[float, Meta(gt=0)]
+Share: TypeAlias = Annotated[float, Meta(gt=0, le=1)]
+Count: TypeAlias = Annotated[int, Meta(ge=1)]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all sections: unknown keys are refused."""
+
+
+class Profile(StrEnum):
+    SIM = "sim"
+    TESTNET = "testnet"
+    MAINNET = "mainnet"
+
+
+class Network(StrEnum):
+    """Decides the flag inside every signature."""
+
+    TESTNET = "testnet"
+    MAINNET = "mainnet"
+
+
+class JournalSync(StrEnum):
+    NORMAL = "normal"  # survives any process crash
+    FULL = "full"  # survives power loss
+
+
+class Coin(Section, frozen=True, kw_only=True):
+    """One coin; asset and size_decimals are checked against the venue's universe at every start."""
+
+    asset: Annotated[int, Meta(ge=0)]
+    size_decimals: Annotated[int, Meta(ge=0, le=6)]
+    leverage: Annotated[int, Meta(ge=1, le=50)] = 5
+    max_position_usd: Positive  # hard limit on the worst case
+    max_order_usd: Positive
+    order_usd: Positive  # size of the innermost level
+
+
+class Venue(Section, frozen=True, kw_only=True):
+    url: str
+    network: Network
+    account: str = ""  # address that owns positions; never an agent's. Empty in the sim profile: made by `mm up`
+
+
+class Liveness(Section, frozen=True, kw_only=True):
+    unit_ms: Annotated[int, Meta(ge=50, le=10_000)] = 250
+    # limits in units
+    valid_until: Count = 4
+    posture_unheard: Count = 4
+    order_management_silence: Count = 4
+    risk_silence: Count = 5
+    canceller_silence: Count = 8
+    canceller_unheard: Count = 8
+    book_feed: Count = 8
+    recovery: Count = 120
+
+    def units(self, count: int) -> Nanos:
+        return Nanos(count * self.unit_ms * MILLISECOND)
+
+
+class Orders(Section, frozen=True, kw_only=True):
+    order_expiry_ms: Annotated[int, Meta(ge=500, le=10_000)] = 2_000
+    margin_ms: Annotated[int, Meta(ge=500, le=10_000)] = 2_000
+    price_tolerance: Share = 0.2  # of the half-spread: keep an order that is this close to its target
+    size_tolerance: Share = 0.2
+    approval_timeout_ms: Annotated[int, Meta(ge=20, le=5_000)] = 500
+    stuck_cancel_ms: Annotated[int, Meta(ge=1_000)] = 30_000
+    late_fill_window_ms: Annotated[int, Meta(ge=1_000)] = 5_000
+    stale_order_ms: Annotated[int, Meta(ge=5_000)] = 60_000  # an order without evidence for so long is queried
+
+
+class Risk(Section, frozen=True, kw_only=True):
+    price_band_bps: Annotated[float, Meta(gt=0, le=2_000)] = 200.0
+    reference_gap_bps: Annotated[float, Meta(gt=0, le=2_000)] = (
+        150.0  # own mid against mark: further apart is no reference
+    )
+    reference_age_ms: Annotated[int, Meta(ge=100, le=60_000)] = 5_000
+    mid_age_ms: Annotated[int, Meta(ge=100, le=60_000)] = 2_000
+    max_open_orders: Annotated[int, Meta(ge=1, le=1_000)] = 40
+    max_orders_per_s: Positive = 40.0
+    orders_burst: Count = 80
+    soft_limit_share: Annotated[float, Meta(gt=0.5, le=1)] = 0.8  # of max_position_usd
+    max_daily_loss_usd: Positive
+    max_equity_share: Annotated[float, Meta(gt=0, le=20)] = 3.0  # all worst cases together, in multiples of equity
+    reconcile_breach_ms: Annotated[int, Meta(ge=1_000)] = 10_000
+
+
+class Signer(Section, frozen=True, kw_only=True):
+    """The second, tiny limit set: refuses whatever a broken gate lets through."""
+
+    max_order_usd: Positive
+    max_position_usd: Positive
+    max_deviation_bps: Annotated[float, Meta(gt=0, le=5_000)] = 500.0
+    max_signatures_per_s: Positive = 50.0
+
+
+class Canceller(Section, frozen=True, kw_only=True):
+    firings_max: Count = 4  # in 10 minutes; the last of them latches
+    account_read_ms: Annotated[int, Meta(ge=500)] = 2_000
+    max_cancels_per_s: Positive = 50.0
+    schedule_cancel: bool = True  # keep the venue's dead man's switch armed where it may be used
+    schedule_horizon_ms: Annotated[int, Meta(ge=5_000)] = 20_000
+
+
+class Estimation(Section, frozen=True, kw_only=True):
+    half_life_s: Positive = 60.0
+    fast_half_life_s: Positive = 10.0
+    sigma_prior_per_sqrt_s: Positive = 0.0001
+    microprice_tilt: Annotated[float, Meta(ge=0, le=1)] = 0.5  # share of the half-spread at most
+    warm_up_ms: Annotated[int, Meta(ge=0)] = 15_000
+
+
+class Strategy(Section, frozen=True, kw_only=True):
+    levels: Annotated[int, Meta(ge=1, le=10)] = 3
+    half_spread_bps: Positive = 3.0
+    level_step_bps: Positive = 2.0
+    volatility_multiple: Annotated[float, Meta(ge=0)] = 1.0  # sigma over horizon_s, added to the half-spread
+    horizon_s: Positive = 1.0
+    full_inventory_shift: Positive = 1.0  # half-spreads that the quotes move at the position limit
+    cold_premium_bps: Annotated[float, Meta(ge=0)] = 2.0
+    widen_premium_bps: Annotated[float, Meta(ge=0)] = 5.0
+
+
+class Budget(Section, frozen=True, kw_only=True):
+    """IP weight a minute; the venue gives 1,200 to all processes of one address."""
+
+    order_management: Count = 500
+    risk: Count = 450
+    canceller: Count = 150
+    reserve: Count = 100
+
+
+class Journal(Section, frozen=True, kw_only=True):
+    sync: JournalSync = JournalSync.NORMAL
+
+
+class CrashBudget(Section, frozen=True, kw_only=True):
+    starts: Count = 3  # unclean ones; one more within the window comes up HALTED
+    window_s: Count = 60
+    throttle_max_s: Annotated[float, Meta(ge=0)] = 10.0
+
+
+class Passphrase(Section, frozen=True, kw_only=True):
+    file: str
+
+
+class Key(Section, frozen=True, kw_only=True):
+    keystore: str = ""
+    passphrase: Passphrase | None = None
+
+
+class Keys(Section, frozen=True, kw_only=True):
+    """Where each key lies; empty means HOME/keys, made by `mm keys init`."""
+
+    risk: Key = Key()
+    canceller: Key = Key()
+    operator: Key = Key()
+
+
+class Cpu(Section, frozen=True, kw_only=True):
+    """Cores to pin to, by service; a service not named here runs anywhere."""
+
+    affinity: dict[str, list[int]] = {}
+
+
+class Tape(Section, frozen=True, kw_only=True):
+    services: list[str] = []  # these write what they receive to HOME/tape
+
+
+class Metrics(Section, frozen=True, kw_only=True):
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 9464
+
+
+class VenueSim(Section, frozen=True, kw_only=True):
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 3001
+    seed: int = 1
+    tape: str = ""
+    tape_speed: Positive = 1.0
+    block_ms: Annotated[int, Meta(ge=10, le=5_000)] = 70
+    equity_usd: Positive = 100_000.0
+    cadence: Annotated[str, Meta(pattern="^(2025|2026)$")] = "2025"  # protocol: l2Book 0.5 s, or 5 s / 0.54 s fast
+    data_age_ms: tuple[int, int] = (0, 0)  # every public message is held back for a time drawn from here
+    trade_rate: Positive = 1.0  # multiplies the synthetic market's order flow
+
+
+class Log(Section, frozen=True, kw_only=True):
+    level: Annotated[str, Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+
+
+class Settings(Section, frozen=True, kw_only=True):
+    profile: Profile
+    venue: Venue
+    coins: dict[str, Coin]
+    risk: Risk
+    signer: Signer
+    liveness: Liveness = Liveness()
+    orders: Orders = Orders()
+    canceller: Canceller = Canceller()
+    estimation: Estimation = Estimation()
+    strategy: Strategy = Strategy()
+    budget: Budget = Budget()
+    journal: Journal = Journal()
+    crash_budget: CrashBudget = CrashBudget()
+    keys: Keys = Keys()
+    cpu: Cpu = Cpu()
+    tape: Tape = Tape()
+    metrics: Metrics = Metrics()
+    venue_sim: VenueSim = VenueSim()
+    log: Log = Log()
+
+    def instrument(self, coin: str) -> Instrument:
+        """Return what the wire needs to know of a configured coin; KeyError when it is not configured."""
+        settings = self.coins[coin]
+        return Instrument(
+            coin=coin, asset=settings.asset, size_decimals=settings.size_decimals, leverage_max=settings.leverage
+        )
+
+    def instruments(self) -> dict[str, Instrument]:
+        return {coin: self.instrument(coin) for coin in sorted(self.coins)}
+
+
+def load(path: Path) -> Settings:
+    """Read and check one file; ConfigFault names the file, the key's path and what is wrong."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise ConfigFault(f"{path}: cannot be read: {error.strerror}") from error
+    return parse(text, str(path))
+
+
+def parse(text: bytes, name: str) -> Settings:
+    """Check the text of one file; `name` appears in errors."""
+    try:
+        settings = msgspec.toml.decode(text, type=Settings, dec_hook=_decimal)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigFault(f"{name}: {error}") from error
+    for fault in _contradictions(settings):
+        raise ConfigFault(f"{name}: {fault}")
+    return settings
+
+
+def _decimal(kind: type, value: object) -> object:
+    if kind is Decimal:
+        return Decimal(str(value))
+    raise NotImplementedError(kind)
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    """Say what no single key's type can: values that contradict each other."""
+    faults = []
+    if not settings.coins:
+        faults.append("coins: at least one coin is needed")
+    weights = settings.budget
+    total = weights.order_management + weights.risk + weights.canceller + weights.reserve
+    if total > 1_200:
+        faults.append(f"budget: the shares add up to {total}, the venue gives 1200 a minute; lower one of them")
+    if settings.canceller.schedule_horizon_ms >= 86_400_000:
+        faults.append("canceller.schedule_horizon_ms: a horizon of a day or more protects nothing")
+    for coin, limits in settings.coins.items():
+        if limits.order_usd < 10:
+            faults.append(f"coins.{coin}.order_usd: {limits.order_usd} is below the venue's minimum of 10 USD")
+        if not limits.order_usd <= limits.max_order_usd <= limits.max_position_usd:
+            faults.append(f"coins.{coin}: order_usd <= max_order_usd <= max_position_usd must hold")
+        if limits.max_order_usd > settings.signer.max_order_usd:
+            faults.append(f"coins.{coin}.max_order_usd: exceeds signer.max_order_usd {settings.signer.max_order_usd}")
+        if limits.max_position_usd > settings.signer.max_position_usd:
+            faults.append(f"coins.{coin}.max_position_usd: exceeds signer.max_position_usd")
+    unit_ms = settings.liveness.unit_ms
+    if settings.liveness.order_management_silence > settings.liveness.risk_silence:
+        faults.append("liveness: order_management_silence must not exceed risk_silence: each acts before the next")
+    if settings.liveness.risk_silence > settings.liveness.canceller_silence:
+        faults.append("liveness: risk_silence must not exceed canceller_silence: each acts before the next")
+    if unit_ms * settings.liveness.recovery < 5_000:
+        faults.append("liveness.recovery: a restart takes about 2 s; less than 5 s would kill on every crash")
+    return faults

@@ -1,0 +1,161 @@
+"""What risk and the canceller say: verdicts, posture, halts, exposure, and their durable decisions."""
+
+from decimal import Decimal
+from enum import IntEnum
+
+import msgspec
+
+from common.messages.base import HaltFile, Message
+from common.messages.orders import Cancel, OrderIntent
+from common.units import Lots, Millis, Nanos
+
+
+class PostureLevel(IntEnum):
+    """What may rest or be sent; higher is stricter, and the strictest wins."""
+
+    NORMAL = 0
+    WIDEN = 1
+    REDUCE_ONLY = 2
+    PULL_QUOTES = 3
+    HALTED = 4
+
+
+class Posture(Message, frozen=True, kw_only=True):
+    """The posture of the whole mesh and of each coin; full state, repeated every unit."""
+
+    level: PostureLevel
+    coins: dict[str, PostureLevel]
+    causes: tuple[str, ...]
+    risk_epoch: int
+
+
+class Exposure(Message, frozen=True, kw_only=True):
+    """Risk's own ledger of one coin, and what it would still approve on each side."""
+
+    coin: str
+    position: Lots  # signed, from risk's own streams
+    pending_bid: Lots
+    pending_ask: Lots
+    worst_case_max_position: Lots
+    worst_case_min_position: Lots
+    headroom_bid: Lots
+    headroom_ask: Lots
+
+
+class Account(Message, frozen=True, kw_only=True):
+    """Equity as the venue states it."""
+
+    equity: Decimal
+    margin_used: Decimal
+    withdrawable: Decimal
+    as_of_ms: Millis
+
+
+class Halt(Message, frozen=True, kw_only=True):
+    """Trading is stopped until a person arms it; `contained` once nothing of ours can arrive or rest."""
+
+    halted: bool
+    latched: bool
+    contained: bool
+    causes: tuple[HaltFile, ...]
+
+
+class RiskCounts(Message, frozen=True, kw_only=True):
+    """Counters since my start, for metrics."""
+
+    approvals: int
+    signatures: int
+    vetoes: dict[str, int]
+    findings: dict[str, int]
+
+
+# --- answers -------------------------------------------------------------------------------------
+
+
+class Veto(msgspec.Struct, frozen=True, kw_only=True):
+    """Why one order was removed from the action."""
+
+    cloid: str
+    code: str
+    detail: str
+
+
+class Approval(Message, frozen=True, kw_only=True):
+    """`body` is the exact request to post, signed; empty when everything was vetoed."""
+
+    request_id: int
+    epoch: int  # of the asker, echoed
+    risk_epoch: int
+    approval_id: int
+    body: bytes
+    nonce: int
+    expires_after: Millis
+    approved: tuple[str, ...]  # cloids
+    vetoes: tuple[Veto, ...] = ()
+
+
+class NoopSigned(Message, frozen=True, kw_only=True):
+    """Post this to burn the nonce; empty body when refused."""
+
+    request_id: int
+    nonce: int
+    body: bytes
+    reason: str = ""
+
+
+class CancelOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """The venue's word on one cancel: "success" or its error text."""
+
+    cancel: Cancel
+    status: str
+
+
+class CancelAnswer(Message, frozen=True, kw_only=True):
+    """What the venue said, or why I could not ask it."""
+
+    request_id: int
+    outcomes: tuple[CancelOutcome, ...] = ()
+    error: str = ""
+
+
+# --- canceller -----------------------------------------------------------------------------------
+
+
+class CancellerStatus(Message, frozen=True, kw_only=True):
+    """My health as risk needs it for the roster; full state, repeated every unit."""
+
+    epoch: int
+    venue_read_at: Nanos | None  # last good read of the account
+    firing: str  # "" or why I am cancelling everything
+    firings: int  # counted ones, since my start
+    schedule_cancel: str  # "armed", or why the venue refuses it
+
+
+# --- records -------------------------------------------------------------------------------------
+
+
+class DecisionRecord(Message, frozen=True, kw_only=True):
+    """One verdict, durable before its signature exists. The next nonce is above the last recorded one."""
+
+    approval_id: int
+    asker: str
+    epoch: int
+    nonce: int
+    expires_after: Millis
+    orders: tuple[OrderIntent, ...]  # approved ones, exactly as signed
+    vetoes: tuple[Veto, ...]
+    tag: str  # "quote", "noop", "cancel", "flatten", "leverage"
+
+
+class NonceRecord(Message, frozen=True, kw_only=True):
+    """This nonce may have been used; the next one is above it."""
+
+    nonce: int
+    tag: str
+
+
+class ArmRecord(Message, frozen=True, kw_only=True):
+    """A person cleared these causes."""
+
+    reason: str
+    cleared: tuple[HaltFile, ...]
