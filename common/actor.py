@@ -114,3 +114,11 @@ class Actor(Protocol[Inbox_contra]):
 def replay(actor: Actor[T], tape: Iterable[tuple[Nanos, T]]) -> Iterator[list[Effect]]:
     """Live a recorded day again; equal tapes give equal effects, byte for byte."""
     return (actor.handle(message, now) for now, message in tape)
+
+
+class Boot(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process knows of itself when it starts."""
+
+    epoch: int  # max(last known + 1, Unix seconds at start), so it also grows when the home is lost
+    started_at: Nanos
+    build: str = ""  # hash of code, schema and configuration
