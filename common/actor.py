@@ -122,3 +122,4 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int  # max(last known + 1, Unix seconds at start), so it also grows when the home is lost
     started_at: Nanos
     build: str = ""  # hash of code, schema and configuration
+    pid: int = 0

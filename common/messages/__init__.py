@@ -59,6 +59,7 @@ from common.messages.orders import (
 from common.messages.safety import (
     Account,
     Approval,
+    Approved,
     ArmRecord,
     CancelAnswer,
     CancellerStatus,
@@ -104,7 +105,7 @@ MESSAGES: Final[tuple[type[Message], ...]] = (
     *(Fill, Position, PendingExposure, LiveOrders, OrderCounts, ApprovalRequest, NoopRequest, CancelRequest),
     *(Reconciled, BootRecord, IntentRecord, TransitionRecord, FillRecord, FindingRecord),
     # safety
-    *(Posture, Exposure, Account, Halt, RiskCounts, Approval, NoopSigned, CancelAnswer, CancellerStatus),
+    *(Posture, Exposure, Account, Halt, RiskCounts, Approved, Approval, NoopSigned, CancelAnswer, CancellerStatus),
     *(DecisionRecord, NonceRecord, ArmRecord),
     # venue
     *(StreamUp, StreamDown, VenueTime, MalformedVenueData, OrderUpdates, StreamFills, FundingPayments),
@@ -163,6 +164,7 @@ __all__ = [
     "Ack",
     "Approval",
     "ApprovalRequest",
+    "Approved",
     "ArmAnswer",
     "ArmRecord",
     "ArmRequest",

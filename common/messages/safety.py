@@ -60,6 +60,13 @@ class Halt(Message, frozen=True, kw_only=True):
     causes: tuple[HaltFile, ...]
 
 
+class Approved(Message, frozen=True, kw_only=True):
+    """I signed orders with these cloids: the canceller may cancel them without asking the venue first."""
+
+    approval_id: int
+    cloids: tuple[str, ...]
+
+
 class RiskCounts(Message, frozen=True, kw_only=True):
     """Counters since my start, for metrics."""
 

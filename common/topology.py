@@ -1,0 +1,113 @@
+"""Who binds what, who produces which fact, and who may ask whom for what.
+
+An actor's Inbox is its subscription: for each fact type in it, the mesh connects to that type's producer.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from common.messages import (
+    Account,
+    Ack,
+    Approval,
+    ApprovalRequest,
+    Approved,
+    ArmAnswer,
+    ArmRequest,
+    AssetContext,
+    Book,
+    CancelAnswer,
+    CancellerStatus,
+    CancelRequest,
+    Estimate,
+    Exposure,
+    FeedHealth,
+    Fill,
+    Halt,
+    HaltNotice,
+    LiveOrders,
+    Message,
+    NoopRequest,
+    NoopSigned,
+    OrderCounts,
+    PendingExposure,
+    Position,
+    Posture,
+    QuoteTarget,
+    Reconciled,
+    RiskCounts,
+    Snapshot,
+    SnapshotRequest,
+    TopOfBook,
+    Trade,
+)
+
+ACTORS: Final = ("risk", "canceller", "order_management", "market_data", "estimation", "strategy", "metrics")
+OUTSIDERS: Final = ("cli",)  # may ask, binds nothing
+
+PRODUCER: Final[dict[type[Message], str]] = {
+    **dict.fromkeys((Book, TopOfBook, Trade, AssetContext, FeedHealth), "market_data"),
+    Estimate: "estimation",
+    QuoteTarget: "strategy",
+    **dict.fromkeys((Fill, Position, PendingExposure, LiveOrders, OrderCounts, Reconciled), "order_management"),
+    **dict.fromkeys((Posture, Exposure, Account, Halt, RiskCounts, Approved), "risk"),
+    CancellerStatus: "canceller",
+}
+
+# Risk believes its own socket to the venue, never market_data's copy.
+OWN_FEED: Final[dict[str, frozenset[type[Message]]]] = {"risk": frozenset({Book, TopOfBook, AssetContext})}
+
+# Heartbeats that a service hears. The roster needs all; others hear whom they must act on when silent.
+HEARTBEATS: Final[dict[str, tuple[str, ...]]] = {
+    "risk": ("canceller", "order_management", "market_data", "estimation", "strategy"),
+    "canceller": ("risk", "order_management"),
+    "order_management": ("risk", "canceller"),
+    "metrics": ("risk", "canceller", "order_management", "market_data", "estimation", "strategy"),
+}
+
+# Request -> (who may send it, who may receive it). The receiver drops anything else and counts it.
+REQUESTS: Final[dict[type[Message], tuple[frozenset[str], frozenset[str]]]] = {
+    ApprovalRequest: (frozenset({"order_management"}), frozenset({"risk"})),
+    NoopRequest: (frozenset({"order_management"}), frozenset({"risk"})),
+    CancelRequest: (frozenset({"order_management", "risk"}), frozenset({"canceller"})),
+    ArmRequest: (frozenset({"cli"}), frozenset({"risk"})),
+    HaltNotice: (frozenset({*ACTORS, "cli"}), frozenset({"risk", "order_management", "canceller"})),
+    SnapshotRequest: (frozenset({*ACTORS, "cli"}), frozenset(ACTORS)),
+}
+ANSWERS: Final[frozenset[type[Message]]] = frozenset({Approval, NoopSigned, CancelAnswer, ArmAnswer, Ack, Snapshot})
+
+
+def facts_endpoint(run: Path, service: str) -> str:
+    return f"ipc://{run}/{service}.pub"
+
+
+def requests_endpoint(run: Path, service: str) -> str:
+    return f"ipc://{run}/{service}.req"
+
+
+def subscriptions(service: str, inbox: tuple[type[Message], ...]) -> dict[str, tuple[str, ...]]:
+    """Return producer -> topics that this Inbox needs, heartbeats included."""
+    wanted: dict[str, list[str]] = {}
+    own = OWN_FEED.get(service, frozenset())
+    for kind in inbox:
+        producer = PRODUCER.get(kind)
+        if producer is not None and producer != service and kind not in own:
+            wanted.setdefault(producer, []).append(kind.__name__)
+    for peer in HEARTBEATS.get(service, ()):
+        wanted.setdefault(peer, []).append("Heartbeat")
+    return {producer: tuple(sorted(topics)) for producer, topics in sorted(wanted.items())}
+
+
+def asked(service: str) -> tuple[str, ...]:
+    """Return the peers that a service may send requests to, snapshot requests apart."""
+    return tuple(
+        sorted(
+            {
+                receiver
+                for kind, (senders, receivers) in REQUESTS.items()
+                if service in senders and kind is not SnapshotRequest
+                for receiver in receivers
+                if receiver != service
+            }
+        )
+    )
