@@ -40,6 +40,7 @@ PRAGMA user_version = {SCHEMA_VERSION};
 """
 _COLUMNS: Final = "SELECT seq, at, wall_ms, kind, body, crc FROM records"
 _KINDS: Final = frozenset(MESSAGES)
+_FAULTS: Final = (sqlite3.Error, UnicodeDecodeError)  # the latter from error texts that quote a damaged schema
 
 T = TypeVar("T", bound=Message)
 Row = tuple[int, int, int, str, bytes, int]
@@ -56,9 +57,9 @@ class Journal:
         try:
             if writable:
                 self._prepare(sync)
-            self._check_version()
+            self._check()
             self._last = self._last_seq()
-        except (sqlite3.Error, Unrecoverable) as error:
+        except (*_FAULTS, Unrecoverable) as error:
             self._db.close()
             raise self._fault("cannot be opened", error) from error
 
@@ -76,7 +77,7 @@ class Journal:
     def close(self) -> None:
         try:
             self._db.close()
-        except sqlite3.Error as error:
+        except _FAULTS as error:
             raise self._fault("cannot be closed", error) from error
 
     # --- writing ---
@@ -95,7 +96,7 @@ class Journal:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", sealed)
             self._db.execute("COMMIT")
-        except (sqlite3.Error, OSError) as error:
+        except (*_FAULTS, OSError) as error:
             if self._db.in_transaction:
                 self._db.rollback()
             raise self._fault(f"row {self._last + 1} cannot be written", error) from error
@@ -106,18 +107,7 @@ class Journal:
 
     def rows(self, kinds: tuple[type[Message], ...] | None = None, after: int = 0) -> Iterator[tuple[int, Message]]:
         """Give the rows above `after` in order, of these kinds or all, as far as they were written at this call."""
-        until = self._last_seq()
-        while after < until:
-            page = self._page(kinds, after, until)
-            for row in page:
-                if kinds is None and row[0] != after + 1:
-                    raise Unrecoverable(f"{self.path}: row {after + 1} is missing")
-                yield row[0], self._open(row)
-                after = row[0]
-            if len(page) < PAGE_ROWS_MAX:
-                break
-        if kinds is None and after < until:
-            raise Unrecoverable(f"{self.path}: row {after + 1} is missing")
+        return self._walk(kinds, after, self._last_seq())
 
     def last(self, kind: type[T]) -> T | None:
         """Return the newest row of this kind."""
@@ -129,6 +119,19 @@ class Journal:
         return None
 
     # --- parts ---
+
+    def _walk(self, kinds: tuple[type[Message], ...] | None, after: int, until: int) -> Iterator[tuple[int, Message]]:
+        while after < until:
+            page = self._page(kinds, after, until)
+            for row in page:
+                if kinds is None and row[0] != after + 1:
+                    raise Unrecoverable(f"{self.path}: row {after + 1} is missing")
+                yield row[0], self._open(row)
+                after = row[0]
+            if len(page) < PAGE_ROWS_MAX:
+                break
+        if kinds is None and after < until:
+            raise Unrecoverable(f"{self.path}: row {after + 1} is missing")
 
     def _create(self) -> None:
         try:
@@ -142,7 +145,7 @@ class Journal:
         uri = f"{self.path.absolute().as_uri()}?mode={mode}"
         try:
             return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_S_MAX)
-        except sqlite3.Error as error:
+        except _FAULTS as error:
             raise self._fault("cannot be opened", error) from error
 
     def _prepare(self, sync: JournalSync) -> None:
@@ -156,14 +159,18 @@ class Journal:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         return int(version)
 
-    def _check_version(self) -> None:
+    def _check(self) -> None:
         if (version := self._version()) != SCHEMA_VERSION:
             raise Unrecoverable(f"{self.path}: journal of version {version}, this build reads {SCHEMA_VERSION}")
+        # one flipped bit can hide the end of the table, never of its index too; rows are numbered without a gap
+        (indexed,) = self._db.execute("SELECT count(*) FROM records INDEXED BY records_kind").fetchone()
+        if indexed != (last := self._last_seq()):
+            raise Unrecoverable(f"{self.path}: journal ends at row {last}, its index knows {indexed} rows")
 
     def _last_seq(self) -> int:
         try:
             (seq,) = self._db.execute("SELECT coalesce(max(seq), 0) FROM records").fetchone()
-        except sqlite3.Error as error:
+        except _FAULTS as error:
             raise self._fault("cannot be read", error) from error
         return int(seq)
 
@@ -177,7 +184,7 @@ class Journal:
     def _read(self, query: str, values: tuple[object, ...]) -> list[Row]:
         try:
             return self._db.execute(query, values).fetchall()
-        except sqlite3.Error as error:
+        except _FAULTS as error:
             raise self._fault("cannot be read", error) from error
 
     def _open(self, row: Row) -> Message:

@@ -1,0 +1,402 @@
+"""Canceller: asks the venue for cancels, on request or by itself, and can ask for nothing else.
+
+Rules
+  1. A cancel by cloid goes out at once when risk announced that cloid; an unknown one only when the venue lists it.
+  2. What is not ours is never cancelled: the house tag decides.
+  3. risk or order_management silent for the limit: everything of ours is swept (sweep.py), again while it lasts.
+  4. A firing counts when something of ours rested and the silent service had not announced its stop; the
+     `firings_max`-th counted one in 10 minutes latches.
+  5. A halt directory that is not empty is swept at once, and again once nothing signed before it can arrive.
+  6. Each nonce is above every earlier one and durable before its signature.
+  7. The venue's scheduleCancel is renewed at a third of its horizon while both watched services are heard; where
+     the venue refuses it, the refusal is shown.
+"""
+
+from collections import OrderedDict, deque
+from typing import Final, TypeAlias, assert_never
+
+import msgspec
+from common.venue_clock import VenueClock
+
+from common.actor import Ask, Boot, Effect, Exit, Latch, Post, Record, Send, Sign
+from common.cloid import house_tag, is_ours
+from common.config import Settings
+from common.messages import (
+    Approved,
+    Cancel,
+    CancelAnswer,
+    CancellerStatus,
+    CancelOutcome,
+    CancelRequest,
+    HaltDirectory,
+    HaltNotice,
+    Heartbeat,
+    Message,
+    NonceRecord,
+    Posted,
+    PostFailed,
+    QueryFailed,
+    ServiceState,
+    Signed,
+    SignFailed,
+    Stopping,
+    StreamDown,
+    StreamUp,
+    VenueAccount,
+    VenueOpenOrders,
+    VenueTime,
+    Wake,
+)
+from common.messages.venue import AccountQuery, Action, CancelOrders, OpenOrdersQuery, ScheduleCancel
+from common.units import MILLISECOND, SECOND, Millis, Nanos
+from services.canceller.dead_man import DeadMan
+from services.canceller.silence import Silence
+from services.canceller.sweep import Sweep
+
+Inbox: TypeAlias = (
+    Wake
+    | Stopping
+    | HaltDirectory
+    | HaltNotice
+    | Heartbeat
+    | Approved
+    | CancelRequest
+    | VenueTime
+    | StreamUp
+    | StreamDown
+    | VenueOpenOrders
+    | VenueAccount
+    | QueryFailed
+    | Posted
+    | PostFailed
+    | Signed
+    | SignFailed
+)
+
+WATCHED: Final = ("risk", "order_management")
+KNOWN_MAX: Final = 20_000  # cloids that risk announced; an older one is looked up at the venue instead
+BATCH_MAX: Final = 200  # venue rule: items per action
+POST_LIFE: Final = Nanos(2 * SECOND)  # a cancel that could not leave by then is asked for anew
+LIST_READ: Final = Nanos(15 * SECOND)  # open orders are read this often when nothing fires: four times a minute
+FIRING_GAP: Final = Nanos(2 * SECOND)  # between sweeps while a silence lasts
+FIRING_WINDOW: Final = Nanos(600 * SECOND)
+HEALTH_AFTER_FIRING: Final = Nanos(5 * SECOND)  # of health, before `firing` is taken back
+
+
+class Posting(msgspec.Struct, frozen=True, kw_only=True):
+    """Who waits for the answer to one signed action."""
+
+    cancels: tuple[Cancel, ...] = ()
+    request: CancelRequest | None = None
+    sweep: bool = False
+    schedule: ScheduleCancel | None = None
+
+
+class Canceller:
+    """One per account; holds the cancel key's nonces, never the key."""
+
+    def __init__(self, settings: Settings, boot: Boot, account: str, rows: tuple[Message, ...] = ()) -> None:
+        self._settings = settings
+        self._epoch = boot.epoch
+        self._tag = house_tag(account)
+        self._unit = settings.liveness.units(1)
+        self._clock = VenueClock()
+        limit = settings.liveness.units(settings.liveness.canceller_silence)
+        self._silence = Silence(WATCHED, limit, boot.started_at)
+        self._nonce = max((row.nonce for row in rows if isinstance(row, NonceRecord)), default=0)
+        self._next_id = 0
+        self._known: OrderedDict[str, None] = OrderedDict()
+        self._sweep: Sweep | None = None
+        self._signing: dict[int, Posting] = {}  # by sign id
+        self._posting: dict[int, Posting] = {}  # by post id
+        self._checking: dict[int, tuple[CancelRequest, tuple[Cancel, ...]]] = {}  # by query id: cloids nobody announced
+        self._account_query: int | None = None
+        self._account_at = boot.started_at  # next read is due
+        self._list_at = Nanos(boot.started_at + LIST_READ)
+        self._list_query: int | None = None
+        self._read_at: Nanos | None = None
+        self._connected = False
+        self._halted = False
+        self._stopping = False
+        self._firing = ""
+        self._firing_at = Nanos(0)
+        self._fired: deque[Nanos] = deque()
+        self._firings = 0
+        self._dead_man = DeadMan(settings.canceller.schedule_horizon_ms, boot.started_at)
+        self._status_at = boot.started_at
+
+    @property
+    def state(self) -> ServiceState:
+        if self._halted:
+            return ServiceState.HALTED
+        if self._read_at is None:
+            return ServiceState.RECONCILING
+        return ServiceState.DEGRADED if self._firing or not self._connected else ServiceState.READY
+
+    @property
+    def detail(self) -> str:
+        return self._firing or ("" if self._connected else "no venue socket")
+
+    def handle(self, message: Inbox, now: Nanos) -> list[Effect]:
+        effects: list[Effect] = []
+        match message:
+            case Wake():
+                pass
+            case Stopping():
+                self._stopping = True
+                release = self._dead_man.release()
+                if release is not None:
+                    effects += self._sign(release, Posting(schedule=release), now)
+                if self._sweep is None:
+                    effects.append(Exit(0, "stopped as asked"))
+            case HaltDirectory():
+                effects += self._on_halt(message, now)
+            case HaltNotice():
+                pass  # the shell reads the directory now
+            case Heartbeat():
+                self._silence.hear(message, now)
+            case Approved():
+                for cloid in message.cloids:
+                    self._known[cloid] = None
+                while len(self._known) > KNOWN_MAX:
+                    self._known.popitem(last=False)
+            case CancelRequest():
+                effects += self._on_request(message, now)
+            case VenueTime():
+                self._clock.observe(message, now)
+            case StreamUp():
+                self._connected = True
+            case StreamDown():
+                self._connected = False
+            case VenueOpenOrders() | VenueAccount() | QueryFailed():
+                effects += self._on_read(message, now)
+            case Signed() | SignFailed():
+                effects += self._on_signature(message, now)
+            case Posted() | PostFailed():
+                effects += self._on_posted(message, now)
+            case _:
+                assert_never(message)
+        return effects + self._routine(now)
+
+    def deadline(self) -> Nanos | None:
+        due = [self._status_at, self._account_at, self._list_at]
+        if self._sweep is not None and (at := self._sweep.deadline()) is not None:
+            due.append(at)
+        return min(due)
+
+    # --- what is due by the clock --------------------------------------------------------------------
+
+    def _routine(self, now: Nanos) -> list[Effect]:
+        effects = self._watch(now)
+        if self._sweep is not None and self._sweep.due(now):
+            self._sweep.query_id = self._new_id()
+            effects.append(Ask(self._sweep.query_id, OpenOrdersQuery()))
+        if now >= self._account_at:
+            self._account_query = self._new_id()
+            self._account_at = Nanos(now + self._settings.canceller.account_read_ms * MILLISECOND)
+            effects.append(Ask(self._account_query, AccountQuery()))
+        if now >= self._list_at:
+            self._list_at = Nanos(now + LIST_READ)
+            if self._sweep is None:
+                self._list_query = self._new_id()
+                effects.append(Ask(self._list_query, OpenOrdersQuery()))
+        if now >= self._status_at:
+            self._status_at = Nanos(now + self._unit)
+            effects += self._renew(now)
+            effects.append(Send(self._status()))
+        return effects
+
+    def _watch(self, now: Nanos) -> list[Effect]:
+        """Rule 3: sweep while a watched service is silent; rule 4 counts when the sweep sees something."""
+        silent = self._silence.silent(now)
+        if silent and self._sweep is None and now >= self._firing_at:
+            counts = not self._firing and not self._silence.blameless(silent)
+            self._firing = self._firing or f"silent: {', '.join(silent)}"
+            self._firing_at = Nanos(now + FIRING_GAP)
+            self._sweep = Sweep(self._firing, counts, empty_reads=1, not_before=now, read_at=now)
+        elif silent:
+            self._firing = self._firing or f"silent: {', '.join(silent)}"
+        elif self._firing and now >= self._firing_at + HEALTH_AFTER_FIRING:
+            self._firing = ""
+        return []
+
+    def _status(self) -> CancellerStatus:
+        return CancellerStatus(
+            epoch=self._epoch,
+            venue_read_at=self._read_at,
+            firing=self._firing,
+            firings=self._firings,
+            schedule_cancel=self._dead_man.word,
+        )
+
+    # --- requests --------------------------------------------------------------------------------------
+
+    def _on_request(self, request: CancelRequest, now: Nanos) -> list[Effect]:
+        if now > request.deadline:
+            return [self._answer(request, error="past its deadline")]
+        if request.everything:
+            self._join_sweep(request.reason, now, waiter=(request.sender, request.request_id))
+            return []
+        known = tuple(c for c in request.cancels if c.cloid is not None and c.cloid in self._known)
+        unknown = tuple(c for c in request.cancels if c not in known)
+        effects: list[Effect] = []
+        if unknown:
+            query_id = self._new_id()
+            self._checking[query_id] = (request, unknown)
+            effects.append(Ask(query_id, OpenOrdersQuery()))
+        for start in range(0, len(known), BATCH_MAX):
+            batch = known[start : start + BATCH_MAX]
+            effects += self._sign(CancelOrders(batch), Posting(cancels=batch, request=request), now)
+        return effects
+
+    def _join_sweep(self, reason: str, now: Nanos, waiter: tuple[str, int] | None, empty_reads: int = 1) -> None:
+        if self._sweep is None:
+            self._sweep = Sweep(reason, counts=False, empty_reads=empty_reads, not_before=now, read_at=now)
+        self._sweep.join(reason, waiter)
+
+    @staticmethod
+    def _answer(request: CancelRequest, outcomes: tuple[CancelOutcome, ...] = (), error: str = "") -> Send:
+        return Send(CancelAnswer(request_id=request.request_id, outcomes=outcomes, error=error), request.sender)
+
+    # --- halts -----------------------------------------------------------------------------------------
+
+    def _on_halt(self, directory: HaltDirectory, now: Nanos) -> list[Effect]:
+        """Rule 5: sweep now, and not be content before the last order signed earlier has expired."""
+        self._halted = directory.halted
+        if directory.halted:
+            last_arrival = self._settings.orders.order_expiry_ms + self._settings.orders.margin_ms
+            self._join_sweep("halted", now, None)
+            assert self._sweep is not None
+            self._sweep.empty_reads = 3
+            self._sweep.not_before = Nanos(now + last_arrival * MILLISECOND)
+        return []
+
+    # --- answers of the venue ----------------------------------------------------------------------------
+
+    def _on_read(self, message: VenueOpenOrders | VenueAccount | QueryFailed, now: Nanos) -> list[Effect]:
+        if isinstance(message, VenueAccount):
+            if message.query_id == self._account_query:
+                self._read_at = message.asked_at
+            return []
+        if message.query_id in self._checking:
+            return self._on_checked(message, now)
+        if self._sweep is None or message.query_id != self._sweep.query_id:
+            return []
+        if isinstance(message, QueryFailed):
+            self._sweep.on_failure(now)
+            return []
+        return self._on_sweep_read(self._sweep, message, now)
+
+    def _on_sweep_read(self, sweep: Sweep, listed: VenueOpenOrders, now: Nanos) -> list[Effect]:
+        ours = tuple(
+            Cancel(coin=order.coin, cloid=order.cloid) for order in listed.orders if is_ours(order.cloid, self._tag)
+        )
+        effects: list[Effect] = []
+        first = not sweep.rested
+        if sweep.on_read(ours, now):
+            if sweep.counts and first:
+                effects += self._count_firing(now)
+            for start in range(0, len(ours), BATCH_MAX):
+                batch = ours[start : start + BATCH_MAX]
+                effects += self._sign(CancelOrders(batch), Posting(cancels=batch, sweep=True), now)
+        elif sweep.done:
+            effects += self._end_sweep(sweep)
+        return effects
+
+    def _end_sweep(self, sweep: Sweep) -> list[Effect]:
+        self._sweep = None
+        outcomes = tuple(sweep.outcomes.values())
+        effects: list[Effect] = [
+            Send(CancelAnswer(request_id=request_id, outcomes=outcomes), sender) for sender, request_id in sweep.waiters
+        ]
+        if self._stopping:
+            effects.append(Exit(0, "stopped as asked, nothing of ours rests"))
+        return effects
+
+    def _on_checked(self, message: VenueOpenOrders | QueryFailed, now: Nanos) -> list[Effect]:
+        """Rule 1: of cloids and oids that risk never announced, cancel those that the venue lists as ours."""
+        request, unknown = self._checking.pop(message.query_id)
+        if isinstance(message, QueryFailed):
+            return [self._answer(request, error=message.reason)]
+        ours = [order for order in message.orders if is_ours(order.cloid, self._tag)]
+        listed = {order.cloid for order in ours} | {order.oid for order in ours}
+        found = tuple(c for c in unknown if (c.cloid if c.cloid is not None else c.oid) in listed)
+        missing = tuple(CancelOutcome(cancel=c, status="not open at the venue") for c in unknown if c not in found)
+        effects: list[Effect] = [self._answer(request, outcomes=missing)] if missing else []
+        by_cloid = tuple(c for c in found if c.cloid is not None)
+        by_oid = tuple(c for c in found if c.cloid is None)
+        for batch in (by_cloid, by_oid):
+            if batch:
+                effects += self._sign(
+                    CancelOrders(batch[:BATCH_MAX]), Posting(cancels=batch[:BATCH_MAX], request=request), now
+                )
+        return effects
+
+    def _count_firing(self, now: Nanos) -> list[Effect]:
+        self._firings += 1
+        self._fired.append(now)
+        while self._fired and self._fired[0] <= now - FIRING_WINDOW:
+            self._fired.popleft()
+        if len(self._fired) >= self._settings.canceller.firings_max:
+            self._fired.clear()
+            return [Latch("canceller fired too often", f"{self._firing}; {self._firings} firings since start")]
+        return []
+
+    # --- signing and posting -----------------------------------------------------------------------------
+
+    def _sign(self, action: Action, posting: Posting, now: Nanos) -> list[Effect]:
+        venue_now = self._clock.venue_now(now) or Millis(0)
+        self._nonce = max(self._nonce + 1, venue_now)
+        sign_id = self._new_id()
+        self._signing[sign_id] = posting
+        if posting.sweep and self._sweep is not None:
+            self._sweep.post_ids.add(sign_id)
+        return [Record(NonceRecord(nonce=self._nonce, tag="cancel")), Sign(sign_id, action, self._nonce)]
+
+    def _on_signature(self, message: Signed | SignFailed, now: Nanos) -> list[Effect]:
+        posting = self._signing.pop(message.sign_id, None)
+        if posting is None:
+            return []
+        if isinstance(message, SignFailed):
+            return self._settle(message.sign_id, posting, (), message.reason, now)
+        self._posting[message.sign_id] = posting
+        return [Post(message.sign_id, message.body, Nanos(now + POST_LIFE))]
+
+    def _on_posted(self, message: Posted | PostFailed, now: Nanos) -> list[Effect]:
+        posting = self._posting.pop(message.post_id, None)
+        if posting is None:
+            return []
+        if isinstance(message, PostFailed):
+            return self._settle(message.post_id, posting, (), message.reason, now)
+        texts = tuple(status.text or status.kind for status in message.statuses)
+        return self._settle(message.post_id, posting, texts, message.error, now)
+
+    def _settle(self, post_id: int, posting: Posting, texts: tuple[str, ...], error: str, now: Nanos) -> list[Effect]:
+        """Give one action's outcome to whoever asked for it."""
+        outcomes = tuple(
+            CancelOutcome(cancel=cancel, status=text) for cancel, text in zip(posting.cancels, texts, strict=False)
+        )
+        if posting.schedule is not None:
+            self._dead_man.on_answer(posting.schedule, error, now)
+        if posting.request is not None:
+            return [self._answer(posting.request, outcomes, error)]
+        if posting.sweep and self._sweep is not None:
+            self._sweep.post_ids.discard(post_id)
+            if error:
+                self._sweep.on_failure(now)
+            for outcome in outcomes:
+                self._sweep.outcomes[outcome.cancel.cloid or str(outcome.cancel.oid)] = outcome
+        return []
+
+    def _renew(self, now: Nanos) -> list[Effect]:
+        """Rule 7."""
+        venue_now = self._clock.venue_now(now)
+        idle = self._halted or self._stopping or not self._connected or not self._settings.canceller.schedule_cancel
+        if idle or venue_now is None or self._silence.silent(now):
+            return []
+        action = self._dead_man.renewal(venue_now, now)
+        return [] if action is None else self._sign(action, Posting(schedule=action), now)
+
+    def _new_id(self) -> int:
+        self._next_id += 1
+        return self._next_id

@@ -1,0 +1,69 @@
+"""Cancel everything of ours: read what rests, cancel it, read again, until the venue shows nothing.
+
+Rules
+  1. Only the venue's own list says what rests; an unanswered or failed read says nothing.
+  2. Rounds are spaced, so that a venue that answers slowly or refuses is not flooded.
+  3. A sweep ends when `empty_reads` reads in a row show nothing of ours, and not before `not_before`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from common.messages import Cancel, CancelOutcome
+from common.units import MILLISECOND, SECOND, Nanos
+
+READ_GAP: Final = Nanos(250 * MILLISECOND)  # between a cancel or an empty read and the next read
+RETRY_GAP: Final = Nanos(1 * SECOND)  # after a failed read or post
+WAITERS_MAX: Final = 64  # requests that end with this sweep; more come from a peer gone mad
+
+
+@dataclass(slots=True)
+class Sweep:
+    """One cancel-all in progress."""
+
+    reason: str
+    counts: bool  # a firing that counts when something of ours rested
+    empty_reads: int
+    not_before: Nanos
+    read_at: Nanos  # next read is due
+    query_id: int | None = None
+    post_ids: set[int] = field(default_factory=set)
+    empty: int = 0
+    rested: bool = False
+    outcomes: dict[str, CancelOutcome] = field(default_factory=dict)
+    waiters: list[tuple[str, int]] = field(default_factory=list)
+
+    def join(self, reason: str, waiter: tuple[str, int] | None) -> None:
+        """Serve one more cause with the same sweep; it must see a fresh read of its own."""
+        self.reason = self.reason if reason in self.reason else f"{self.reason}; {reason}"[:200]
+        self.empty = 0
+        if waiter is not None and waiter not in self.waiters and len(self.waiters) < WAITERS_MAX:
+            self.waiters.append(waiter)
+
+    def due(self, now: Nanos) -> bool:
+        return self.query_id is None and not self.post_ids and now >= self.read_at
+
+    def on_read(self, ours: tuple[Cancel, ...], now: Nanos) -> bool:
+        """Take the venue's list; return whether it asks for cancels."""
+        self.query_id = None
+        self.read_at = Nanos(now + READ_GAP)
+        if ours:
+            self.empty = 0
+            self.rested = True
+            return True
+        if now >= self.not_before:
+            self.empty += 1
+        else:
+            self.read_at = max(self.read_at, self.not_before)
+        return False
+
+    def on_failure(self, now: Nanos) -> None:
+        self.query_id = None
+        self.read_at = Nanos(now + RETRY_GAP)
+
+    @property
+    def done(self) -> bool:
+        return self.empty >= self.empty_reads
+
+    def deadline(self) -> Nanos | None:
+        return self.read_at if self.query_id is None and not self.post_ids else None
