@@ -1,0 +1,41 @@
+"""The canceller as a process."""
+
+import random
+
+from common import keys, process
+from common.config import Profile
+from common.hyperliquid.client import VenueLink
+from common.shell import Parts
+from services.canceller.core import Canceller, Inbox
+from services.canceller.signer import CancelSigner
+
+
+def build(context: process.Context) -> Parts:
+    settings = context.settings
+    key = keys.load(
+        keys.keystore_path(context.home, "canceller", settings.keys.canceller),
+        keys.passphrase_path(context.home, "canceller", settings.keys.canceller),
+        strict=settings.profile is not Profile.SIM,
+    )
+    instruments = settings.instruments()
+    return Parts(
+        actor=Canceller(settings, context.boot, context.account, tuple(context.rows)),
+        link=lambda deliver: VenueLink(
+            url=settings.venue.url,
+            account=context.account,
+            instruments=instruments,
+            subscriptions=(),
+            deliver=deliver,
+            weight_per_min=settings.budget.canceller,
+            chance=random.Random(context.boot.epoch),
+        ),
+        signer=CancelSigner(key, settings.venue.network, instruments),
+    )
+
+
+if __name__ == "__main__":
+    process.run(
+        process.Service(
+            name="canceller", inbox=Inbox, build=build, journalled=True, halts_on_bug=True, stop_wait_s=6.0
+        )
+    )
