@@ -35,7 +35,5 @@ def build(context: process.Context) -> Parts:
 
 if __name__ == "__main__":
     process.run(
-        process.Service(
-            name="canceller", inbox=Inbox, build=build, journalled=True, halts_on_bug=True, stop_wait_s=6.0
-        )
+        process.Service(name="canceller", inbox=Inbox, build=build, journalled=True, halts_on_bug=True, stop_wait_s=6.0)
     )

@@ -16,7 +16,6 @@ from collections import OrderedDict, deque
 from typing import Final, TypeAlias, assert_never
 
 import msgspec
-from common.venue_clock import VenueClock
 
 from common.actor import Ask, Boot, Effect, Exit, Latch, Post, Record, Send, Sign
 from common.cloid import house_tag, is_ours
@@ -49,6 +48,7 @@ from common.messages import (
 )
 from common.messages.venue import AccountQuery, Action, CancelOrders, OpenOrdersQuery, ScheduleCancel
 from common.units import MILLISECOND, SECOND, Millis, Nanos
+from common.venue_clock import VenueClock
 from services.canceller.dead_man import DeadMan
 from services.canceller.silence import Silence
 from services.canceller.sweep import Sweep
@@ -140,8 +140,8 @@ class Canceller:
     def handle(self, message: Inbox, now: Nanos) -> list[Effect]:
         effects: list[Effect] = []
         match message:
-            case Wake():
-                pass
+            case Wake() | HaltNotice():
+                pass  # the shell reads the halt directory after a notice
             case Stopping():
                 self._stopping = True
                 release = self._dead_man.release()
@@ -151,8 +151,6 @@ class Canceller:
                     effects.append(Exit(0, "stopped as asked"))
             case HaltDirectory():
                 effects += self._on_halt(message, now)
-            case HaltNotice():
-                pass  # the shell reads the directory now
             case Heartbeat():
                 self._silence.hear(message, now)
             case Approved():
@@ -180,8 +178,8 @@ class Canceller:
 
     def deadline(self) -> Nanos | None:
         due = [self._status_at, self._account_at, self._list_at]
-        if self._sweep is not None and (at := self._sweep.deadline()) is not None:
-            due.append(at)
+        if self._sweep is not None:
+            due.append(self._sweep.deadline())
         return min(due)
 
     # --- what is due by the clock --------------------------------------------------------------------
@@ -189,8 +187,9 @@ class Canceller:
     def _routine(self, now: Nanos) -> list[Effect]:
         effects = self._watch(now)
         if self._sweep is not None and self._sweep.due(now):
-            self._sweep.query_id = self._new_id()
-            effects.append(Ask(self._sweep.query_id, OpenOrdersQuery()))
+            query_id = self._new_id()
+            self._sweep.asked(query_id, now)
+            effects.append(Ask(query_id, OpenOrdersQuery()))
         if now >= self._account_at:
             self._account_query = self._new_id()
             self._account_at = Nanos(now + self._settings.canceller.account_read_ms * MILLISECOND)
@@ -350,7 +349,7 @@ class Canceller:
         sign_id = self._new_id()
         self._signing[sign_id] = posting
         if posting.sweep and self._sweep is not None:
-            self._sweep.post_ids.add(sign_id)
+            self._sweep.sent(sign_id, now)
         return [Record(NonceRecord(nonce=self._nonce, tag="cancel")), Sign(sign_id, action, self._nonce)]
 
     def _on_signature(self, message: Signed | SignFailed, now: Nanos) -> list[Effect]:

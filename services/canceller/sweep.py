@@ -3,7 +3,8 @@
 Rules
   1. Only the venue's own list says what rests; an unanswered or failed read says nothing.
   2. Rounds are spaced, so that a venue that answers slowly or refuses is not flooded.
-  3. A sweep ends when `empty_reads` reads in a row show nothing of ours, and not before `not_before`.
+  3. An answer that never comes is a failure after a time of its own: a sweep cannot hang.
+  4. A sweep ends when `empty_reads` reads in a row show nothing of ours, and not before `not_before`.
 """
 
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from common.units import MILLISECOND, SECOND, Nanos
 
 READ_GAP: Final = Nanos(250 * MILLISECOND)  # between a cancel or an empty read and the next read
 RETRY_GAP: Final = Nanos(1 * SECOND)  # after a failed read or post
+ANSWER_MAX: Final = Nanos(5 * SECOND)  # longer than the venue link's own time-outs: past it the answer is lost
 WAITERS_MAX: Final = 64  # requests that end with this sweep; more come from a peer gone mad
 
 
@@ -27,6 +29,7 @@ class Sweep:
     not_before: Nanos
     read_at: Nanos  # next read is due
     query_id: int | None = None
+    waiting_since: Nanos = Nanos(0)
     post_ids: set[int] = field(default_factory=set)
     empty: int = 0
     rested: bool = False
@@ -40,8 +43,24 @@ class Sweep:
         if waiter is not None and waiter not in self.waiters and len(self.waiters) < WAITERS_MAX:
             self.waiters.append(waiter)
 
+    @property
+    def waiting(self) -> bool:
+        return self.query_id is not None or bool(self.post_ids)
+
     def due(self, now: Nanos) -> bool:
-        return self.query_id is None and not self.post_ids and now >= self.read_at
+        """Say whether the next read may be asked for; give up on answers that are lost."""
+        if self.waiting and now >= self.waiting_since + ANSWER_MAX:
+            self.post_ids.clear()
+            self.on_failure(now)
+        return not self.waiting and now >= self.read_at
+
+    def asked(self, query_id: int, now: Nanos) -> None:
+        self.query_id = query_id
+        self.waiting_since = now
+
+    def sent(self, post_id: int, now: Nanos) -> None:
+        self.post_ids.add(post_id)
+        self.waiting_since = now
 
     def on_read(self, ours: tuple[Cancel, ...], now: Nanos) -> bool:
         """Take the venue's list; return whether it asks for cancels."""
@@ -65,5 +84,5 @@ class Sweep:
     def done(self) -> bool:
         return self.empty >= self.empty_reads
 
-    def deadline(self) -> Nanos | None:
-        return self.read_at if self.query_id is None and not self.post_ids else None
+    def deadline(self) -> Nanos:
+        return Nanos(self.waiting_since + ANSWER_MAX) if self.waiting else self.read_at

@@ -1,0 +1,85 @@
+"""Judges a run by the venue's own log, never by what our processes say of themselves."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+from common import witness
+
+PLACING: Final = frozenset({"order", "modify", "batchModify"})
+GONE: Final = ("filled", "anceled", "scheduledCancel", "ejected")  # parts of the statuses that end an order
+
+
+class Judge:
+    """Reads the log on from where it stopped; `user` is the account on trial."""
+
+    def __init__(self, directory: Path, user: str) -> None:
+        self._directory = directory
+        self.user = user
+        self.lines: list[witness.AnyLine] = []
+
+    @property
+    def seq(self) -> int:
+        """Return the number of the last line read."""
+        return self.lines[-1].seq if self.lines else 0
+
+    def refresh(self) -> "Judge":
+        self.lines += witness.read(self._directory, after=self.seq)
+        return self
+
+    def orders(self, after: int = 0) -> list[witness.Order]:
+        return [
+            line for line in self.lines if isinstance(line, witness.Order) and line.user == self.user and line.seq > after
+        ]
+
+    def fills(self, after: int = 0) -> list[witness.Fill]:
+        return [
+            line for line in self.lines if isinstance(line, witness.Fill) and line.user == self.user and line.seq > after
+        ]
+
+    def actions(self, after: int = 0) -> list[witness.Action]:
+        return [line for line in self.lines if isinstance(line, witness.Action) and line.seq > after]
+
+    def placing(self, after: int = 0) -> list[witness.Action]:
+        """Return the actions that would place orders, accepted or not."""
+        return [action for action in self.actions(after) if action.action["type"] in PLACING]
+
+    def resting(self, coin: str | None = None) -> dict[int, witness.Order]:
+        """Return what rests at the end of what was read, by oid."""
+        live: dict[int, witness.Order] = {}
+        for order in self.orders():
+            if any(part in order.status for part in GONE):
+                live.pop(order.oid, None)
+            else:
+                live[order.oid] = order
+        return {oid: order for oid, order in live.items() if coin is None or order.coin == coin}
+
+    def positions(self) -> dict[str, Decimal]:
+        """Return the position of each coin that was ever filled, as the sum of its fills."""
+        positions: dict[str, Decimal] = {}
+        for fill in self.fills():
+            signed = Decimal(fill.sz) if fill.side == "B" else -Decimal(fill.sz)
+            positions[fill.coin] = positions.get(fill.coin, Decimal(0)) + signed
+        return positions
+
+    def was_empty(self, coin: str, after: int) -> int | None:
+        """Return the seq of the first line after `after` from which on nothing of this coin rested."""
+        live: set[int] = set()
+        for order in self.orders():
+            if order.coin != coin:
+                continue
+            if any(part in order.status for part in GONE):
+                live.discard(order.oid)
+            else:
+                live.add(order.oid)
+            if order.seq > after and not live:
+                return order.seq
+        return None
+
+    def duplicates(self) -> list[str]:
+        """Return cloids that the venue ever accepted under more than one oid."""
+        oids: dict[str, set[int]] = {}
+        for order in self.orders():
+            if order.cloid and "ejected" not in order.status:
+                oids.setdefault(order.cloid, set()).add(order.oid)
+        return sorted(cloid for cloid, names in oids.items() if len(names) > 1)
