@@ -104,15 +104,15 @@ class Shell:
         self._end = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().set_exception_handler(self._on_bug)
         self._mesh.start()
-        if self._parts.started:
-            self._parts.started()
-        self._look_at_halt()
-        if self._link:
-            self._link.start()
-        self._beat_due = Nanos(monotonic_ns())
-        self._beat()
-        self._rearm()
         try:
+            if self._parts.started:
+                self._parts.started()
+            self._look_at_halt()
+            if self._link:
+                self._link.start()
+            self._beat_due = Nanos(monotonic_ns())
+            self._beat()
+            self._rearm()
             return await self._end
         finally:
             if self._link:

@@ -1,0 +1,49 @@
+"""Single instances, and the hash that keeps mixed versions from trading together."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from common.errors import ConfigFault
+from common.process import build_hash, is_locked, only_instance
+
+HOLDER = (
+    "import sys; from pathlib import Path; from common.process import only_instance\n"
+    "with only_instance(Path(sys.argv[1]), 'risk'): print('held', flush=True); sys.stdin.read()"
+)
+
+
+def test_a_second_instance_is_refused_by_name(tmp_path: Path) -> None:
+    """Two risks would answer the same approvals; a second bind of an ipc path steals it silently."""
+    path = tmp_path / "risk.lock"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == "held\n"
+        assert is_locked(path)
+        with (
+            pytest.raises(ConfigFault, match=f"risk is already running on this home \\(pid {holder.pid}\\)"),
+            only_instance(path, "risk", wait_s=0.1),
+        ):
+            pass
+        holder.kill()
+    assert not is_locked(path)
+    with only_instance(path, "risk", wait_s=0.1) as lock:
+        lock.seek(0)
+        assert lock.read() == str(os.getpid())
+
+
+def test_an_absent_lock_is_free(tmp_path: Path) -> None:
+    """A home that never ran is DOWN, not an error."""
+    assert not is_locked(tmp_path / "none")
+
+
+def test_the_build_depends_on_the_configuration() -> None:
+    """Services with different limits must not trade together."""
+    assert build_hash(b"a") == build_hash(b"a")
+    assert build_hash(b"a") != build_hash(b"b")
