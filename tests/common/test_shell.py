@@ -1,8 +1,10 @@
 """The shell performs effects in order, answers first, wakes at deadlines, and beats."""
 
 import asyncio
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -165,9 +167,11 @@ def test_records_are_written_and_a_failed_one_ends_the_process(home: Path) -> No
     )
     live(lambda: shell(home, actor, journal=journal))
     assert [row for _, row in journal.rows()] == [BootRecord(epoch=1)]
-    journal.close()
+    with closing(sqlite3.connect(home / "data.sqlite")) as saboteur:
+        saboteur.execute("DROP TABLE records")
     with pytest.raises(Unrecoverable):
         live(lambda: shell(home, Told(lambda _: [Record(BootRecord(epoch=2))]), journal=journal))
+    journal.close()
 
 
 def test_a_bug_in_the_core_ends_the_shell(home: Path) -> None:
