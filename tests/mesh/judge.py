@@ -29,12 +29,16 @@ class Judge:
 
     def orders(self, after: int = 0) -> list[witness.Order]:
         return [
-            line for line in self.lines if isinstance(line, witness.Order) and line.user == self.user and line.seq > after
+            line
+            for line in self.lines
+            if isinstance(line, witness.Order) and line.user == self.user and line.seq > after
         ]
 
     def fills(self, after: int = 0) -> list[witness.Fill]:
         return [
-            line for line in self.lines if isinstance(line, witness.Fill) and line.user == self.user and line.seq > after
+            line
+            for line in self.lines
+            if isinstance(line, witness.Fill) and line.user == self.user and line.seq > after
         ]
 
     def actions(self, after: int = 0) -> list[witness.Action]:

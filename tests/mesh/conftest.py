@@ -1,0 +1,16 @@
+"""One mesh for all tests of a module, because a start costs more than most tests."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.mesh.live import LiveMesh, live_mesh
+
+
+@pytest.fixture(scope="module")
+def mesh() -> Iterator[LiveMesh]:
+    """Give a mesh that quotes; a test must leave it quoting."""
+    with live_mesh() as living:
+        living.wait_ready()
+        living.wait_quoting()
+        yield living

@@ -1,0 +1,76 @@
+"""The kill switch: LATCHED, then CONTAINED, and nothing arrives until a person arms it, whatever is restarted."""
+
+import signal
+
+import pytest
+
+from tests.mesh.live import LiveMesh, live_mesh
+
+pytestmark = pytest.mark.mesh
+
+
+def accepted_after(mesh: LiveMesh, mark: int) -> list[str]:
+    """Return the statuses of orders that came to rest or filled after the mark."""
+    return [order.status for order in mesh.judge.refresh().orders(after=mark) if order.status == "open"]
+
+
+def check_still_halted(mesh: LiveMesh, mark: int) -> None:
+    assert mesh.status()["halted"] is True
+    assert mesh.status()["posture"] in {"HALTED", None}
+    assert accepted_after(mesh, mark) == []
+    assert mesh.judge.placing(after=mark) == []
+
+
+def test_a_halt_survives_everything_but_the_operators_key() -> None:
+    """`mm halt` is contained, and stays so through restarts, kills, down and up, until `mm arm`."""
+    with live_mesh() as mesh:
+        mesh.wait_ready()
+        mesh.wait_quoting()
+        halted = mesh.mm("halt", "--reason", "drill", "--timeout", "60", timeout_s=120)
+        assert halted.returncode == 0, halted.stdout + halted.stderr + mesh.report()
+        assert mesh.judge.refresh().resting() == {}
+        mark = mesh.judge.seq
+        old = mesh.pid("risk")
+        assert mesh.mm("restart", "risk").returncode == 0
+        mesh.wait_restarted("risk", old)
+        mesh.wait("halted again", lambda: mesh.status()["state"] == "HALTED", 10)
+        check_still_halted(mesh, mark)
+        for service in ("risk", "order_management", "strategy", "canceller"):
+            old = mesh.kill(service)
+            mesh.wait_restarted(service, old)
+        mesh.wait("halted again", lambda: mesh.status()["posture"] == "HALTED", 10)
+        check_still_halted(mesh, mark)
+        assert mesh.mm("down").returncode == 0
+        refused = mesh.mm(
+            "up", "--config", str(mesh.config), "--venue-port", "0", "--metrics-port", "0", "--seconds", "5"
+        )
+        assert refused.returncode == 4
+        assert "mm arm" in refused.stdout + refused.stderr
+        again = mesh.up()
+        assert again.returncode == 0, again.stderr
+        mesh.wait("halted after up", lambda: mesh.status()["posture"] == "HALTED", 15)
+        check_still_halted(mesh, mark)
+        armed = mesh.mm("arm", "--reason", "drill is over")
+        assert armed.returncode == 0, armed.stdout + armed.stderr
+        mesh.wait_ready()
+        mesh.wait_quoting()
+
+
+@pytest.mark.parametrize("dead", [("risk",), ("risk", "order_management")])
+def test_a_halt_works_with_the_dead(dead: tuple[str, ...]) -> None:
+    """Whoever is dead or frozen, the command latches, and the venue ends without an order of ours."""
+    with live_mesh() as mesh:
+        mesh.wait_ready()
+        mesh.wait_quoting()
+        for service in dead:
+            mesh.kill(service, signal.SIGSTOP)
+        halted = mesh.mm("halt", "--reason", "drill", "--timeout", "5", timeout_s=60)
+        assert halted.returncode in {0, 3}, halted.stdout + halted.stderr
+        for service in dead:
+            mesh.kill(service, signal.SIGKILL)
+        mesh.wait("nothing rests", lambda: mesh.judge.refresh().resting() == {}, 15)
+        again = mesh.mm("halt", "--reason", "drill again", "--timeout", "60", timeout_s=120)
+        assert again.returncode == 0, again.stdout + again.stderr + mesh.report()
+        mark = mesh.judge.refresh().seq
+        mesh.wait("halted", lambda: mesh.status()["posture"] == "HALTED", 15)
+        check_still_halted(mesh, mark)
