@@ -3,8 +3,10 @@
 `load(path)` gives the one frozen `Settings` that every service of a run shares; nothing else is configuration.
 """
 
+from collections.abc import Iterator
 from decimal import Decimal
 from enum import StrEnum
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -251,7 +253,7 @@ def parse(text: bytes, name: str) -> Settings:
         settings = msgspec.toml.decode(text, type=Settings, dec_hook=_decimal)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigFault(f"{name}: {error}") from error
-    for fault in _contradictions(settings):
+    for fault in (*_infinities(msgspec.to_builtins(settings), ""), *_contradictions(settings)):
         raise ConfigFault(f"{name}: {fault}")
     return settings
 
@@ -260,6 +262,15 @@ def _decimal(kind: type, value: object) -> object:
     if kind is Decimal:
         return Decimal(str(value))
     raise NotImplementedError(kind)
+
+
+def _infinities(value: object, path: str) -> Iterator[str]:
+    """TOML can say inf, and an infinite limit is none."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from _infinities(part, f"{path}.{key}" if path else key)
+    elif isinstance(value, float) and not isfinite(value):
+        yield f"{path}: {value} is no number to trade with"
 
 
 def _contradictions(settings: Settings) -> list[str]:

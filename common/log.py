@@ -10,6 +10,7 @@ Rules
 import json
 import re
 import sys
+import traceback
 from collections.abc import Mapping, MutableMapping
 from decimal import Decimal
 from enum import Enum
@@ -53,6 +54,10 @@ class Logger(structlog.BoundLoggerBase):
 
     def error(self, event: str, **values: object) -> None:
         self._say("ERROR", event, values)
+
+    def exception(self, event: str, **values: object) -> None:
+        """Say an error with the traceback of the exception being handled."""
+        self._say("ERROR", event, {"trace": traceback.format_exc(), **values})
 
     def _say(self, level: str, event: str, values: dict[str, object]) -> None:
         # the values travel as one keyword, so that none of them can collide with a parameter on the way

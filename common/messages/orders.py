@@ -226,3 +226,51 @@ class FindingRecord(Message, frozen=True, kw_only=True):
     kind: str
     coin: str
     evidence: str
+
+
+class FundingRecord(Message, frozen=True, kw_only=True):
+    """A funding payment, counted once into the ledger with this row."""
+
+    coin: str
+    usd: Decimal  # received is positive
+    venue_ms: Millis
+
+
+class LedgerRecord(Message, frozen=True, kw_only=True):
+    """The books of one coin as they stand from this row on: opened, adopted from the venue, or carried over."""
+
+    coin: str
+    lots: Lots  # signed
+    entry: Decimal | None
+    realized_pnl: Decimal
+    fees: Decimal
+    funding: Decimal
+    fills: int
+    opened_ms: Millis  # what happened until then is not in these books
+    anchor_ms: Millis  # `lots` is the venue's word of then plus every fill later than that
+    reason: str
+
+
+class OpenOrderRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that may still fill, carried over by a checkpoint."""
+
+    order: OrderIntent
+    mid_ticks: float
+    state: OrderState
+    oid: int | None
+    nonce: int | None
+    expires_after: Millis | None
+    approval_id: int | None
+    filled: Lots
+    fill_value: Micros
+    fill_tids: tuple[int, ...]
+
+
+class CheckpointRecord(Message, frozen=True, kw_only=True):
+    """Everything that the rows before this one still mean: recovery may begin here."""
+
+    cursor_ms: Millis  # every fill until then is counted
+    ledgers: tuple[LedgerRecord, ...]
+    orders: tuple[OpenOrderRecord, ...]
+    fill_keys: tuple[tuple[Millis, str, int], ...]  # (venue_ms, coin, tid)
+    funding_keys: tuple[tuple[Millis, str], ...]

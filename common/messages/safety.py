@@ -166,3 +166,10 @@ class ArmRecord(Message, frozen=True, kw_only=True):
 
     reason: str
     cleared: tuple[HaltFile, ...]
+
+
+class DayRecord(Message, frozen=True, kw_only=True):
+    """Equity at the start of a UTC day, by venue time: what the daily loss is measured from."""
+
+    day: int  # whole days since the Unix epoch
+    equity: Decimal

@@ -41,6 +41,7 @@ class SimulatedVenue(Protocol):
     def sign(self, service: str, effect: Sign) -> Signed | SignFailed: ...
     def post(self, service: str, effect: Post, now: Nanos) -> None: ...
     def ask(self, service: str, effect: Ask, now: Nanos) -> None: ...
+    def reconnect(self, service: str, now: Nanos) -> None: ...
     def step(self, now: Nanos) -> Iterable[tuple[Nanos, str, Message]]:
         """Return (arrival, service, message) of everything that the venue says by now."""
 
@@ -188,7 +189,7 @@ class Simulation:
             case Ask():
                 self.venue.ask(name, effect, self.now)
             case Reconnect():
-                pass
+                self.venue.reconnect(name, self.now)
             case Latch():
                 self.halt.append(
                     HaltFile(

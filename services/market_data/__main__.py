@@ -3,7 +3,8 @@
 import random
 
 from common import process
-from common.hyperliquid.client import VenueLink, market_subscriptions
+from common.hyperliquid.client import VenueLink
+from common.hyperliquid.subscriptions import market_subscriptions
 from common.shell import Parts
 from services.market_data.core import Inbox, MarketData
 

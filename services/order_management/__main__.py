@@ -3,7 +3,8 @@
 import random
 
 from common import process
-from common.hyperliquid.client import VenueLink, user_subscriptions
+from common.hyperliquid.client import VenueLink
+from common.hyperliquid.subscriptions import user_subscriptions
 from common.shell import Parts
 from services.order_management.core import Inbox, OrderManagement
 

@@ -1,4 +1,4 @@
-"""Keys are made once, open only with their passphrase, and are refused wherever others could read them."""
+"""Keys are made once, open only with their passphrase, and are refused where others could read."""
 
 import json
 import os

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from common.errors import PeerFault
 from common.messages import FULL_STATE, MESSAGES, Message, Trade, Wake, decode, encode, key, kinds, topic
-from common.messages.base import Envelope, HaltDirectory, HaltFile
+from common.messages.base import HaltDirectory, HaltFile
 from tests.generators import golden, messages, sample
 
 GOLDEN: dict[str, str] = json.loads((Path(__file__).parent / "golden.json").read_text())
@@ -124,9 +124,3 @@ def test_key_is_the_coin() -> None:
 def test_doubt_is_a_halt(directory: HaltDirectory, halted: bool) -> None:
     """Only a directory that was read and is empty lets us trade."""
     assert directory.halted is halted
-
-
-def test_the_envelope_has_no_tag() -> None:
-    """The envelope is the mesh's own and no message."""
-    assert Envelope not in MESSAGES
-    assert not issubclass(Envelope, Message)

@@ -1,0 +1,186 @@
+"""The local venue's own log, by which tests and tools judge: what arrived, what was done with it, what it led to.
+
+JSON lines, one struct below each (its `kind` is the lower-case class name), in files `witness-NNNNNN.jsonl` of one
+directory, oldest first; the oldest files are deleted. Prices, sizes and USD are decimal strings; sides are the
+wire's B and A; `t` is venue time in ms, `block` the number of the block that the line belongs to.
+
+Rules
+  1. `seq` grows by one from line to line, over restarts of the venue too; a gap is a deleted file or a fault.
+  2. Lines of one block stand in the order of what happened; lines of an action come before its effects.
+  3. Orders and fills of the market's own participants are left out; their trades are not.
+  4. A line that a crash cut short is skipped.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from common.errors import PeerFault
+
+PATTERN: Final = "witness-*.jsonl"
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=str.lower):
+    """Base of all lines."""
+
+    seq: int
+    t: int
+    block: int
+
+
+class Start(Line, frozen=True, kw_only=True):
+    """The venue came up. `restored`: accounts were found in its durable state."""
+
+    seed: int
+    block_ms: int
+    network: str
+    coins: tuple[str, ...]  # in the order of their asset ids
+    restored: bool
+
+
+class Action(Line, frozen=True, kw_only=True):
+    """A POST that passed the schema and whose signer was recovered; `t` is its arrival.
+
+    `user` is the account it acts for, empty when the signer is a stranger. `action` is its canonical JSON.
+    """
+
+    id: int
+    signer: str
+    user: str
+    nonce: int
+    expires_after: int | None
+    vault: str | None
+    via: str  # http, or ws-<connection>
+    action: dict[str, Any]  # the wire's JSON, whatever the client sent
+
+
+class Verdict(Line, frozen=True, kw_only=True):
+    """The answer to action `id`. `error`: the whole action was refused; otherwise one status per item."""
+
+    id: int
+    error: str
+    statuses: tuple[dict[str, Any] | str, ...]  # as on the wire
+
+
+class Order(Line, frozen=True, kw_only=True):
+    """An order changed; `status` is the wire's string, `sz` what remains."""
+
+    user: str
+    coin: str
+    oid: int
+    cloid: str | None
+    side: str
+    px: str
+    sz: str
+    orig_sz: str
+    status: str
+    tif: str | None
+    reduce_only: bool
+    placed_ms: int
+
+
+class Fill(Line, frozen=True, kw_only=True):
+    user: str
+    coin: str
+    oid: int
+    cloid: str | None
+    side: str
+    px: str
+    sz: str
+    start_position: str
+    dir: str
+    closed_pnl: str
+    fee: str
+    crossed: bool
+    tid: int
+    liquidation: bool
+
+
+class Trade(Line, frozen=True, kw_only=True):
+    """Every trade of the venue; `side` is the taker's."""
+
+    coin: str
+    side: str
+    px: str
+    sz: str
+    tid: int
+    buyer: str
+    seller: str
+
+
+class Bbo(Line, frozen=True, kw_only=True):
+    """Best prices after a block that changed them; None where the side is empty."""
+
+    coin: str
+    bid_px: str | None
+    bid_sz: str | None
+    ask_px: str | None
+    ask_sz: str | None
+
+
+class Book(Line, frozen=True, kw_only=True):
+    """Twenty levels a side, (price, size, orders), best first; at most once a second for each coin."""
+
+    coin: str
+    bids: tuple[tuple[str, str, int], ...]
+    asks: tuple[tuple[str, str, int], ...]
+
+
+class Position(msgspec.Struct, frozen=True):
+    coin: str
+    szi: str  # signed
+    entry_px: str
+
+
+class Account(Line, frozen=True, kw_only=True):
+    """An account after a block that filled, funded or moved money for it; `equity` is at mark."""
+
+    user: str
+    equity: str
+    withdrawable: str
+    funding: str  # received in this block; negative was paid
+    positions: tuple[Position, ...]
+
+
+class Connection(Line, frozen=True, kw_only=True):
+    """A WebSocket: `event` is open, close, drop, subscribe or unsubscribe; HTTP refusals are `http`, number 0."""
+
+    number: int
+    event: str
+    detail: str
+
+
+AnyLine: TypeAlias = Start | Action | Verdict | Order | Fill | Trade | Bbo | Book | Account | Connection
+
+_decoder: Final[msgspec.json.Decoder[AnyLine]] = msgspec.json.Decoder(AnyLine)
+_encoder: Final = msgspec.json.Encoder()
+
+
+def encode(line: AnyLine) -> bytes:
+    return _encoder.encode(line) + b"\n"
+
+
+def decode(line: bytes) -> AnyLine:
+    """Read one line; PeerFault when it is none."""
+    try:
+        return _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise PeerFault(f"witness line {line[:80]!r}: {error}") from error
+
+
+def files(directory: Path) -> list[Path]:
+    """Name the files of a log, oldest first."""
+    return sorted(directory.glob(PATTERN))
+
+
+def read(directory: Path, after: int = 0) -> Iterator[AnyLine]:
+    """Iterate the lines with a `seq` above `after`, oldest first; PeerFault when a whole line is none."""
+    for path in files(directory):
+        with path.open("rb") as file:
+            for raw in file:
+                if raw.endswith(b"\n"):  # rule 4
+                    line = decode(raw)
+                    if line.seq > after:
+                        yield line

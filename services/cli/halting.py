@@ -1,0 +1,104 @@
+"""`mm halt`: write the halt file, tell everybody, prove that nothing of ours can arrive or rest any more.
+
+The file alone stops trading: every service looks into the directory, and risk before each signature. Nobody is asked
+for leave, and everything here works with risk, order_management or both dead.
+"""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from common import mesh
+from common.errors import ConfigFault, PeerFault
+from common.halt import HaltDir
+from common.home import Home
+from common.messages import Halt, HaltNotice
+from services.cli import exits
+from services.cli.containment import LOOK_GAP_S, Containment
+from services.cli.gather import is_held, settings_of
+from services.cli.stopping import reader_of
+from services.cli.venue import OpenOrders, VenueReader
+
+TOLD: Final = ("risk", "order_management", "canceller")
+TELL_S_MAX: Final = 0.5  # they look by themselves at their next heartbeat
+ASK_S_MAX: Final = 0.5
+
+
+def halt(home: Home, reason: str, timeout_s: float) -> int:
+    """Halt and wait for the proof; 0 when it is there, 3 when only the file is."""
+    if not home.path.is_dir():
+        raise ConfigFault(f"{home.path}: there is no such home; name it with --home")
+    until = time.monotonic() + timeout_s
+    home.prepare()
+    file = HaltDir(home.halt).add("operator", reason, "mm")
+    print(f"halt file written: {home.halt / file.name}", flush=True)  # noqa: T201  # a command speaks on stdout
+    tell(home)
+    settings = settings_of(home)
+    if settings is None:
+        exits.report("nothing was ever started on this home, so there is nothing to prove")
+        return exits.NOT_YET
+    containment = Containment(settings.orders.order_expiry_ms + settings.orders.margin_ms)
+    proof = _prove(home, containment, until)
+    if proof:
+        print(f"CONTAINED: {proof}")  # noqa: T201  # same
+        return exits.OK
+    exits.report(f"halted, but not proven CONTAINED within {timeout_s:g} s: {containment.detail}; see `mm orders`")
+    return exits.NOT_YET
+
+
+def tell(home: Home) -> None:
+    """Have the services look into the directory now; who does not answer looks later or is dead."""
+    try:
+        run = home.run()
+    except ConfigFault:
+        return
+
+    def notify(service: str) -> None:
+        try:
+            mesh.ask(run, service, HaltNotice(request_id=time.monotonic_ns(), by="cli"), TELL_S_MAX)
+        except PeerFault:
+            return
+
+    alive = [service for service in TOLD if is_held(home.lock(service))]
+    with ThreadPoolExecutor(max_workers=len(TOLD)) as pool:
+        list(pool.map(notify, alive))
+
+
+def _prove(home: Home, containment: Containment, until: float) -> str:
+    """Wait for risk's word, or look at the venue while risk says nothing; return who proved it, "" for nobody."""
+    try:
+        reader: VenueReader | None = reader_of(home)
+    except ConfigFault as fault:
+        reader = None
+        containment.detail = str(fault)
+    next_look = time.monotonic()
+    while time.monotonic() < until:
+        word = risk_word(home)
+        if word is not None:
+            if word.halted and word.latched and word.contained:
+                return "risk has latched it and proved that nothing of ours can arrive or rest"
+            containment.detail = f"risk is at work: latched {word.latched}, contained {word.contained}"
+        elif reader is not None and time.monotonic() >= next_look:
+            if containment.see(_look(reader)):
+                return f"risk is silent; {containment.detail} at the venue, after all that was signed has expired"
+            next_look = time.monotonic() + containment.wait_s
+        time.sleep(max(0.0, min(LOOK_GAP_S, until - time.monotonic())))
+    return ""
+
+
+def risk_word(home: Home) -> Halt | None:
+    """Return what risk says of the halt; None when it is dead or silent."""
+    if not is_held(home.lock("risk")):
+        return None
+    try:
+        found = mesh.snapshot(home.run(), "risk", ASK_S_MAX).get((Halt.__name__, ""))
+    except (PeerFault, ConfigFault):
+        return None
+    return found if isinstance(found, Halt) else None
+
+
+def _look(reader: VenueReader) -> OpenOrders | None:
+    try:
+        return reader.open_orders()
+    except PeerFault:
+        return None

@@ -1,0 +1,98 @@
+"""The status for people: two tables on a terminal, one line elsewhere. Pure but for rich's drawing."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from services.cli.status import CoinStatus, Quote, Status
+
+UNKNOWN: Final = "-"
+COLOURS: Final = {
+    "READY": "green",
+    "DEGRADED": "yellow",
+    "RECONCILING": "yellow",
+    "STARTING": "yellow",
+    "DOWN": "red",
+    "HALTED": "bold red",
+}
+
+
+def screen(status: Status, details: Mapping[str, str]) -> RenderableType:
+    """Return the whole picture."""
+    return Group(_headline(status), _services(status, details), _coins(status))
+
+
+def line(status: Status) -> str:
+    """Say the essential on one line."""
+    parts = [status.state, f"posture {status.posture or UNKNOWN}"]
+    if status.halted:
+        parts.append("HALTED")
+    late = [f"{name} {service.state}" for name, service in status.services.items() if service.state != "READY"]
+    if late:
+        parts.append(", ".join(late))
+    for coin, found in status.coins.items():
+        parts.append(
+            f"{coin} {len(found.bids)}x{len(found.asks)} pos {found.position or UNKNOWN} "
+            f"fills {UNKNOWN if found.fills is None else found.fills} pnl {_profit(found)}"
+        )
+    return " | ".join(parts)
+
+
+def _headline(status: Status) -> Text:
+    text = Text("ballast ", style="bold")
+    text.append(status.state, style=COLOURS[status.state])
+    text.append(f"   posture {status.posture or UNKNOWN}   equity {status.account.equity or UNKNOWN}")
+    if status.halted:
+        text.append("   HALTED: see `mm arm`", style="bold red")
+    if status.endpoints.metrics:
+        text.append(f"   {status.endpoints.metrics}", style="dim")
+    return text
+
+
+def _services(status: Status, details: Mapping[str, str]) -> Table:
+    table = Table("process", "state", "pid", "uptime", "heartbeat", "lag", "detail", expand=False)
+    for name, service in status.services.items():
+        error = service.error if isinstance(service.error, str) else ""
+        table.add_row(
+            name,
+            Text(service.state, style=COLOURS[service.state]),
+            UNKNOWN if service.pid is None else str(service.pid),
+            _number(service.uptime_s, "s"),
+            _number(service.heartbeat_age_ms, "ms"),
+            _number(service.loop_lag_ms, "ms"),
+            Text(error or details.get(name, "")),
+        )
+    return table
+
+
+def _coins(status: Status) -> Table:
+    table = Table("coin", "mid", "bids", "asks", "position", "worst case", "fills", "realized", "unrealized", "fees")
+    for coin, found in status.coins.items():
+        table.add_row(
+            coin,
+            found.mid or UNKNOWN,
+            _quotes(found.bids),
+            _quotes(found.asks),
+            found.position or UNKNOWN,
+            f"{found.worst_case_min_position or UNKNOWN} .. {found.worst_case_max_position or UNKNOWN}",
+            UNKNOWN if found.fills is None else str(found.fills),
+            found.realized_pnl or UNKNOWN,
+            found.unrealized_pnl or UNKNOWN,
+            found.fees or UNKNOWN,
+        )
+    return table
+
+
+def _quotes(quotes: tuple[Quote, ...]) -> str:
+    return "\n".join(f"{quote.sz} @ {quote.px}" for quote in quotes) or UNKNOWN
+
+
+def _number(value: float | None, unit: str) -> str:
+    return UNKNOWN if value is None else f"{value:.0f} {unit}"
+
+
+def _profit(found: CoinStatus) -> str:
+    return f"{found.realized_pnl or UNKNOWN}/{found.unrealized_pnl or UNKNOWN}"

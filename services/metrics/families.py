@@ -1,0 +1,112 @@
+"""Every metric there is: name, kind, labels, and the sentence that Prometheus shows.
+
+A family is listed here only when services/metrics/core.py feeds it: a test compares both.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+
+class Kind(StrEnum):
+    GAUGE = "gauge"
+    COUNTER = "counter"  # since the start of the service that counts; its restart is a reset
+
+
+class Family(msgspec.Struct, frozen=True):
+    """One metric; `labels` name the positions of the keys of its samples."""
+
+    kind: Kind
+    labels: tuple[str, ...]
+    text: str
+
+
+_COIN: Final = ("coin",)
+_COIN_SIDE: Final = ("coin", "side")
+_SERVICE: Final = ("service",)
+
+
+def _gauge(labels: tuple[str, ...], text: str) -> Family:
+    return Family(Kind.GAUGE, labels, text)
+
+
+def _counter(labels: tuple[str, ...], text: str) -> Family:
+    return Family(Kind.COUNTER, labels, text)
+
+
+FAMILIES: Final[dict[str, Family]] = {
+    # --- processes ---
+    "mm_service_state": _gauge(("service", "state"), "1 for the state that the service reports, 0 for the others"),
+    "mm_service_epoch": _gauge(_SERVICE, "boot epoch; grows at every start"),
+    "mm_service_uptime_seconds": _gauge(_SERVICE, "time since the process started"),
+    "mm_service_stopping": _gauge(_SERVICE, "1 when the service announced that it stops"),
+    "mm_loop_lag_seconds": _gauge(_SERVICE, "how late the last heartbeat left its loop"),
+    "mm_missed_messages_total": _counter(("service", "topic"), "messages of this sender that never arrived here"),
+    "mm_refused_messages_total": _counter((), "messages that name a coin which is not configured, or too many labels"),
+    # --- market ---
+    "mm_mid_price": _gauge(_COIN, "USD, middle of best bid and ask; absent while a side is empty"),
+    "mm_spread_bps": _gauge(_COIN, "best ask minus best bid, of the mid"),
+    "mm_feed_fresh": _gauge(_COIN, "1 when market data of the coin can be traded on"),
+    "mm_book_age_seconds": _gauge(_COIN, "age of the book since it was received"),
+    "mm_context_age_seconds": _gauge(_COIN, "age of mark and oracle since they were received"),
+    "mm_feed_duplicates_total": _counter(_COIN, "books that came twice"),
+    "mm_feed_refused_total": _counter(_COIN, "books that were crossed, malformed or out of order"),
+    "mm_feed_reconnects_total": _counter(_COIN, "connections to the venue after the first"),
+    # --- belief ---
+    "mm_fair_price": _gauge(_COIN, "USD, what estimation believes the coin is worth"),
+    "mm_sigma_per_sqrt_second": _gauge(_COIN, "volatility without jumps, fraction per square root of a second"),
+    "mm_sigma_total_per_sqrt_second": _gauge(_COIN, "volatility with jumps"),
+    "mm_jump_ratio": _gauge(_COIN, "share of the variance that came in jumps"),
+    "mm_estimate_confidence": _gauge(_COIN, "0 to 1"),
+    "mm_estimate_samples": _gauge(_COIN, "effective samples behind the estimate"),
+    "mm_estimate_warm": _gauge(_COIN, "1 once the estimate rests on live samples"),
+    "mm_target_levels": _gauge(_COIN_SIDE, "orders that strategy wants on this side"),
+    # --- orders ---
+    "mm_open_orders": _gauge(_COIN_SIDE, "orders of ours that may still fill"),
+    "mm_order_events_total": _counter(("event",), "actions, states reached and findings of order_management"),
+    "mm_pending_bid_exposure": _gauge(_COIN, "coins that open bids may still buy"),
+    "mm_pending_ask_exposure": _gauge(_COIN, "coins that open asks may still sell"),
+    "mm_net_pending_change": _gauge(_COIN, "pending bids minus pending asks, in coins"),
+    "mm_worst_case_max_position": _gauge(_COIN, "position if every bid fills and no ask, in coins"),
+    "mm_worst_case_min_position": _gauge(_COIN, "position if every ask fills and no bid, in coins"),
+    "mm_resting_notional_usd": _gauge(_COIN_SIDE, "price times size of what rests"),
+    # --- money ---
+    "mm_fills_total": _counter(_COIN, "fills counted into the position"),
+    "mm_fill_volume_usd_total": _counter(("coin", "side", "role"), "traded notional heard since this process started"),
+    "mm_position": _gauge(_COIN, "coins, signed"),
+    "mm_position_proven": _gauge(_COIN, "1 when position and venue agree"),
+    "mm_entry_price": _gauge(_COIN, "USD, average; absent when flat"),
+    "mm_realized_pnl_usd": _gauge(_COIN, "gross of fees"),
+    "mm_unrealized_pnl_usd": _gauge(_COIN, "position times (mid - entry)"),
+    "mm_fees_usd": _gauge(_COIN, "paid; rebates make it smaller"),
+    "mm_funding_usd": _gauge(_COIN, "received minus paid"),
+    "mm_equity_usd": _gauge((), "account value as the venue states it"),
+    "mm_margin_used_usd": _gauge((), "margin in use as the venue states it"),
+    "mm_withdrawable_usd": _gauge((), "withdrawable as the venue states it"),
+    # --- safety ---
+    "mm_posture": _gauge((), "0 normal, 1 widen, 2 reduce only, 3 pull quotes, 4 halted"),
+    "mm_coin_posture": _gauge(_COIN, "posture of one coin, numbered like mm_posture"),
+    "mm_halted": _gauge((), "1 when trading is stopped until a person arms it"),
+    "mm_halt_latched": _gauge((), "1 when the halt is durable and risk confirmed it"),
+    "mm_halt_contained": _gauge((), "1 when nothing of ours can arrive or rest any more"),
+    "mm_halt_causes": _gauge((), "files in the halt directory, as risk reads it"),
+    "mm_risk_approvals_total": _counter((), "requests that risk approved"),
+    "mm_risk_signatures_total": _counter((), "actions that risk signed"),
+    "mm_risk_block_total": _counter(("control",), "orders that risk vetoed, by the control that did"),
+    "mm_risk_findings_total": _counter(("kind",), "differences between two sources that risk found"),
+    "mm_risk_position": _gauge(_COIN, "position in risk's own ledger, in coins"),
+    "mm_risk_pending_exposure": _gauge(_COIN_SIDE, "coins of orders that risk signed and that may still fill"),
+    "mm_risk_worst_case_max_position": _gauge(_COIN, "by risk's own ledger, in coins"),
+    "mm_risk_worst_case_min_position": _gauge(_COIN, "by risk's own ledger, in coins"),
+    "mm_risk_headroom": _gauge(_COIN_SIDE, "coins that risk would still approve"),
+    "mm_canceller_firing": _gauge((), "1 while the canceller cancels everything by itself"),
+    "mm_canceller_firings_total": _counter((), "times that the canceller had to cancel for a silent service"),
+    "mm_schedule_cancel_armed": _gauge((), "1 when the venue's dead man's switch is armed"),
+}
+
+# Ages grow while nothing arrives, so they are made at the moment of the scrape from the time last seen.
+AGES: Final[dict[str, Family]] = {
+    "mm_heartbeat_age_seconds": _gauge(_SERVICE, "time since the last heartbeat arrived"),
+    "mm_canceller_venue_read_age_seconds": _gauge((), "time since the canceller's last good read of the account"),
+}

@@ -1,0 +1,54 @@
+"""Risk as a process: the only one that opens the order key."""
+
+import random
+from collections.abc import Callable
+from functools import partial
+from time import monotonic_ns
+
+from common import arming, keys, process
+from common.config import Profile
+from common.halt import HaltDir
+from common.hyperliquid.client import VenueLink
+from common.hyperliquid.subscriptions import risk_subscriptions
+from common.messages import Message
+from common.shell import Parts
+from common.units import Nanos
+from services.risk.core import Inbox, Risk
+from services.risk.signer import OrderSigner
+
+
+def build(context: process.Context) -> Parts:
+    settings = context.settings
+    key = keys.load(
+        keys.keystore_path(context.home, "risk", settings.keys.risk),
+        keys.passphrase_path(context.home, "risk", settings.keys.risk),
+        strict=settings.profile is not Profile.SIM,
+    )
+    instruments = settings.instruments()
+    signer = OrderSigner(settings, key, HaltDir(context.home.halt), lambda: Nanos(monotonic_ns()))
+
+    def link(deliver: Callable[[Message], None]) -> VenueLink:
+        def hear(message: Message) -> None:
+            signer.observe(message)
+            deliver(message)
+
+        return VenueLink(
+            url=settings.venue.url,
+            account=context.account,
+            instruments=instruments,
+            subscriptions=risk_subscriptions(tuple(instruments), context.account),
+            deliver=hear,
+            weight_per_min=settings.budget.risk,
+            chance=random.Random(context.boot.epoch),
+        )
+
+    verify_arm = partial(arming.verify_command, context.public.operator)
+    return Parts(
+        actor=Risk(settings, context.boot, context.account, context.rows, verify_arm), link=link, signer=signer
+    )
+
+
+if __name__ == "__main__":
+    process.run(
+        process.Service(name="risk", inbox=Inbox, build=build, journalled=True, halts_on_bug=True, stop_wait_s=7.0)
+    )

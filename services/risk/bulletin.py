@@ -1,0 +1,86 @@
+"""What risk publishes, as full states: posture, exposure, halt, counts; at every change and once a unit.
+
+Rules
+  1. Everything is repeated every unit, changed or not: a lost message heals with the next.
+  2. Posture and Halt go out with the very message that changed them; so does the Exposure of a coin, unless only
+     prices moved, which waits for the next unit.
+"""
+
+from collections import Counter
+
+from common.actor import Boot, Effect, Send
+from common.messages import Exposure, Halt, HaltDirectory, Message, Posture, PostureLevel, RiskCounts
+from common.units import Nanos, Side
+from services.risk.approvals import Approvals
+from services.risk.facts import Facts
+from services.risk.gate import headroom
+
+
+class Bulletin:
+    """Remembers what was said last."""
+
+    def __init__(self, facts: Facts, approvals: Approvals, boot: Boot, unit: Nanos) -> None:
+        self._facts = facts
+        self._approvals = approvals
+        self._epoch = boot.epoch
+        self._unit = unit
+        self._said: dict[tuple[str, str], Message] = {}
+        self.due_at = boot.started_at
+
+    def news(
+        self,
+        directory: HaltDirectory,
+        findings: Counter[str],
+        now: Nanos,
+        *,
+        contained: bool,
+        halted: bool,
+        prices: bool,
+    ) -> list[Effect]:
+        """Return what is to be published now; `prices` says that nothing but market data came in."""
+        repeat = now >= self.due_at
+        if repeat:
+            self.due_at = Nanos(now + self._unit)
+        halt = Halt(halted=halted, latched=directory.halted, contained=contained, causes=directory.files)
+        effects = self._say("", self._posture(), repeat=repeat) + self._say("", halt, repeat=repeat)
+        if repeat or not prices:
+            for coin in self._facts.limits:
+                effects += self._say(coin, self._exposure(coin, now), repeat=repeat)
+        if repeat:
+            effects.append(Send(self._counts(findings)))
+        return effects
+
+    def _say(self, coin: str, message: Message, *, repeat: bool) -> list[Effect]:
+        name = (type(message).__name__, coin)
+        if not repeat and self._said.get(name) == message:
+            return []
+        self._said[name] = message
+        return [Send(message)]
+
+    def _posture(self) -> Posture:
+        board = self._facts.board
+        coins: dict[str, PostureLevel] = {coin: board.level(coin) for coin in self._facts.limits}
+        return Posture(level=board.level(), coins=coins, causes=board.texts(), risk_epoch=self._epoch)
+
+    def _exposure(self, coin: str, now: Nanos) -> Exposure:
+        ledger = self._facts.ledger
+        bid, ask = ledger.pending(coin)
+        worst_max, worst_min = self._facts.worst(coin)
+        return Exposure(
+            coin=coin,
+            position=ledger.position(coin).by_snapshot,
+            pending_bid=bid,
+            pending_ask=ask,
+            worst_case_max_position=worst_max,
+            worst_case_min_position=worst_min,
+            headroom_bid=headroom(Side.BUY, self._facts.room(coin, Side.BUY, now)),
+            headroom_ask=headroom(Side.SELL, self._facts.room(coin, Side.SELL, now)),
+        )
+
+    def _counts(self, findings: Counter[str]) -> RiskCounts:
+        return RiskCounts(
+            approvals=self._approvals.approvals,
+            signatures=self._approvals.signatures,
+            vetoes=dict(sorted(self._approvals.vetoes.items())),
+            findings=dict(sorted(findings.items())),
+        )

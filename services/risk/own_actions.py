@@ -1,0 +1,145 @@
+"""What risk signs and posts by itself: cancels, noops and, while flat, leverage; never an order.
+
+Rules
+  1. A new nonce is recorded before it is signed; a noop uses the nonce that it burns.
+  2. An accepted noop proves that what was signed with its nonce cannot arrive; "Invalid nonce" proves only that the
+     nonce is used up, so every order of it is asked for by cloid.
+  3. No answer proves nothing.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from common.actor import Effect, Post, Record, Send, Sign
+from common.messages import Cancel, NonceRecord, NoopRequest, NoopSigned, Posted, Signed, SignFailed
+from common.messages.venue import Action, CancelOrders, Noop, UpdateLeverage
+from common.units import SECOND, Millis, Nanos
+from services.risk.approvals import ASKER
+from services.risk.exposure_ledger import Finding
+from services.risk.facts import Facts
+
+CANCELS_MAX: Final = 100  # in one action; the venue takes 200
+POST_LIFE: Final = Nanos(2 * SECOND)  # bytes that could not leave by then are made anew
+NONCE_USED: Final = "Invalid nonce"
+
+
+class Purpose(StrEnum):
+    CANCEL = "cancel"
+    NOOP = "noop"
+    LEVERAGE = "leverage"
+
+
+class OwnAction(msgspec.Struct, frozen=True):
+    """One action of ours between signature and answer."""
+
+    purpose: Purpose
+    nonce: int
+    coin: str = ""
+
+
+class OwnActions:
+    """Numbers every signature of this process, and remembers what its own ones are for."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._id = 0
+        self._signing: dict[int, OwnAction | NoopRequest] = {}
+        self._posting: dict[int, OwnAction] = {}
+
+    def next_id(self) -> int:
+        self._id += 1
+        return self._id
+
+    # --- asking for signatures -----------------------------------------------------------------------
+
+    def cancel(self, cancels: Iterable[Cancel], venue_now: Millis | None) -> list[Effect]:
+        """Cancel these; nothing while no nonce can be made, which the caller's next attempt mends."""
+        wanted = list(cancels)
+        effects: list[Effect] = []
+        for start in range(0, len(wanted), CANCELS_MAX):
+            action = CancelOrders(tuple(wanted[start : start + CANCELS_MAX]))
+            effects += self._with_new_nonce(Purpose.CANCEL, action, venue_now)
+        return effects
+
+    def leverage(self, coin: str, venue_now: Millis | None) -> list[Effect]:
+        """Set the configured leverage."""
+        action = UpdateLeverage(coin, self._facts.settings.coins[coin].leverage)
+        return self._with_new_nonce(Purpose.LEVERAGE, action, venue_now, coin)
+
+    def burn(self, nonce: int) -> Effect:
+        """Make a noop of ours with this nonce."""
+        sign_id = self.next_id()
+        self._signing[sign_id] = OwnAction(Purpose.NOOP, nonce)
+        return Sign(sign_id, Noop(), nonce)
+
+    def burn_for(self, request: NoopRequest, now: Nanos) -> Effect:
+        """Make a noop for whoever posted with this nonce; refused for any nonce that no order was signed with."""
+        if now > request.deadline:
+            return _refused(request, "past its deadline")
+        if not self._facts.decisions.signed_with(request.nonce):
+            return _refused(request, "no order was signed with this nonce")
+        sign_id = self.next_id()
+        self._signing[sign_id] = request
+        return Sign(sign_id, Noop(), request.nonce)
+
+    # --- what came of them -----------------------------------------------------------------------------
+
+    def on_signed(self, signed: Signed, now: Nanos) -> list[Effect]:
+        """Post our own, hand out the other's."""
+        asked = self._signing.pop(signed.sign_id, None)
+        match asked:
+            case NoopRequest():
+                answer = NoopSigned(request_id=asked.request_id, nonce=signed.nonce, body=signed.body)
+                return [Send(answer, to=ASKER)]
+            case OwnAction():
+                self._posting[signed.sign_id] = asked
+                return [Post(signed.sign_id, signed.body, Nanos(now + POST_LIFE))]
+            case None:
+                return []
+
+    def on_sign_failed(self, failed: SignFailed) -> tuple[list[Effect], list[Finding]]:
+        """Say so: to whoever asked, or as a finding."""
+        asked = self._signing.pop(failed.sign_id, None)
+        if isinstance(asked, NoopRequest):
+            return [_refused(asked, failed.reason)], []
+        coin = asked.coin if asked else ""
+        return [], [Finding(kind="signature refused", coin=coin, evidence=failed.reason)]
+
+    def on_posted(self, posted: Posted, now: Nanos) -> list[Finding]:
+        """Take the venue's answer (rule 2)."""
+        action = self._posting.pop(posted.post_id, None)
+        if action is None:
+            return []
+        if action.purpose is Purpose.NOOP and (not posted.error or posted.error.startswith(NONCE_USED)):
+            decision = self._facts.decisions.settle(action.nonce)
+            orders = decision.orders if decision else ()
+            if posted.error:
+                self._facts.ledger.doubt(orders)
+            else:
+                self._facts.ledger.retract(orders, now)
+            return []
+        if posted.error:
+            return [Finding(kind=f"{action.purpose.value} refused", coin=action.coin, evidence=posted.error)]
+        return []
+
+    def on_post_failed(self, post_id: int) -> None:
+        """Rule 3: whoever needs it tries again."""
+        self._posting.pop(post_id, None)
+
+    def _with_new_nonce(
+        self, purpose: Purpose, action: Action, venue_now: Millis | None, coin: str = ""
+    ) -> list[Effect]:
+        nonce = self._facts.decisions.next_nonce(venue_now)
+        if nonce is None:
+            return []
+        self._facts.decisions.use(nonce)
+        sign_id = self.next_id()
+        self._signing[sign_id] = OwnAction(purpose, nonce, coin)
+        return [Record(NonceRecord(nonce=nonce, tag=purpose.value)), Sign(sign_id, action, nonce)]
+
+
+def _refused(request: NoopRequest, reason: str) -> Effect:
+    return Send(NoopSigned(request_id=request.request_id, nonce=request.nonce, body=b"", reason=reason), to=ASKER)

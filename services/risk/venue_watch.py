@@ -1,0 +1,206 @@
+"""Risk's own eyes on the venue: its streams, its questions, and what it does about what they show.
+
+Rules
+  1. Everything goes into the ledger first; a finding is recorded, and a fatal one kills.
+  2. Nothing is approved until account, open orders and fills were read after the socket came up.
+  3. A list of open orders is the moment to cancel: what must not be there in a halt, while stopping, when
+     order_management is silent, or because it is older than this memory (the home was lost).
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final, assert_never
+
+from common.actor import Ask, Effect, Exit, Record, Send
+from common.cloid import is_ours
+from common.messages import (
+    Account,
+    Cancel,
+    FindingRecord,
+    OrderUpdates,
+    QueryFailed,
+    StreamDown,
+    StreamFills,
+    StreamUp,
+    VenueAccount,
+    VenueFills,
+    VenueMeta,
+    VenueOpenOrders,
+    VenueOrderStatus,
+    VenueTime,
+)
+from common.messages.venue import VenueOrder
+from common.units import MILLISECOND, Millis, Nanos
+from services.risk import monitors
+from services.risk.audit import Audit, Kind
+from services.risk.exposure_ledger import Finding
+from services.risk.facts import Facts
+from services.risk.halting import Halting
+from services.risk.own_actions import OwnActions
+from services.risk.posture import HOLD_OFF
+from services.risk.recovery import Recovery, universe_fault
+
+FILLS_BACK_MS: Final = 86_400_000  # after a longer absence older fills are the account state's alone
+REVOKE: Final = "revoke the agents of risk and canceller at once"
+
+
+class VenueWatch:
+    """Hears and asks; `findings` counts what did not fit."""
+
+    def __init__(self, facts: Facts, own: OwnActions, halting: Halting, started_at: Nanos) -> None:
+        self._facts = facts
+        self._own = own
+        self._halting = halting
+        self._audit = Audit(facts.settings.budget.risk, started_at)
+        self._recovery = Recovery()
+        self._fills_ms: Millis | None = None  # fills until then are known
+        self._sweep_at: Nanos | None = None  # a list asked for from then on is cancelled
+        self._sweep_next = Nanos(0)
+        self._stop_at: Nanos | None = None
+        self.findings: Counter[str] = Counter()
+        self.linked = False
+
+    @property
+    def unread(self) -> str:
+        """Say what is to be read before anything may be approved (rule 2)."""
+        if not self.linked:
+            return "no venue link"
+        return f"to be read: {', '.join(self._recovery.missing)}" if self._recovery.missing else ""
+
+    def deadline(self, now: Nanos) -> Nanos | None:
+        return self._audit.deadline(now)
+
+    # --- what others want of it --------------------------------------------------------------------------
+
+    def begin_again(self, now: Nanos) -> None:
+        """A person has looked at a halt: read everything anew."""
+        for coin in self._facts.limits:
+            self._facts.ledger.position(coin).rebase(now)
+        if self.linked:
+            self._recovery.begin(self._audit, now)
+
+    def stop(self, now: Nanos) -> None:
+        """From now on whatever is listed is cancelled, and an empty list ends this process."""
+        self._stop_at = now
+        self._audit.want(Kind.ORDERS, now)
+
+    def sweep(self, now: Nanos) -> None:
+        """order_management is silent: read what rests, and cancel it, once per hold-off."""
+        self._facts.forget_pending()
+        if now >= self._sweep_next:
+            self._sweep_at, self._sweep_next = now, Nanos(now + HOLD_OFF)
+            self._audit.want(Kind.ORDERS, now)
+
+    def report(self, findings: Iterable[Finding], now: Nanos) -> list[Effect]:
+        """Write findings down (rule 1)."""
+        effects: list[Effect] = []
+        for found in findings:
+            self.findings[found.kind] += 1
+            effects.append(Record(FindingRecord(kind=found.kind, coin=found.coin, evidence=found.evidence)))
+            if found.fatal:
+                effects += self._halting.kill(found.kind, f"{found.evidence}; {REVOKE}", now)
+        return effects
+
+    def questions(self, now: Nanos) -> list[Ask]:
+        """Return what is to be asked now."""
+        venue_now = self._facts.clock.venue_now(now)
+        if self._fills_ms is None and venue_now is not None:
+            newest = min(venue_now, self._facts.decisions.last_nonce or venue_now)
+            self._fills_ms = Millis(max(newest, venue_now - FILLS_BACK_MS))
+        if self._halting.containment.wants_read(now, venue_now):
+            self._audit.want(Kind.ORDERS, now)
+        for kind, pause in monitors.reads_wanted(self._facts, now):
+            self._audit.want(kind, now, pause)
+        unproven = [entry.order.cloid for entry in self._facts.ledger.unproven()]
+        return self._audit.questions(now, self._fills_ms, unproven)
+
+    # --- what the venue says -------------------------------------------------------------------------------
+
+    def on_stream(
+        self, message: StreamUp | StreamDown | VenueTime | OrderUpdates | StreamFills, now: Nanos
+    ) -> list[Effect]:
+        ledger = self._facts.ledger
+        match message:
+            case StreamUp():
+                self.linked = True
+                self._recovery.begin(self._audit, now)
+                return []
+            case StreamDown():
+                self.linked = False
+                self._recovery.abandon()
+                for feed in self._facts.feeds.values():
+                    feed.forget()
+                return []
+            case VenueTime():
+                self._facts.clock.observe(message, now)
+                return []
+            case OrderUpdates():
+                return self.report([item for u in message.updates for item in ledger.on_update(u, now)], now)
+            case StreamFills():
+                return self.report([item for fill in message.fills for item in ledger.on_fill(fill, now)], now)
+            case _:
+                assert_never(message)
+
+    def on_answer(
+        self, message: VenueOpenOrders | VenueOrderStatus | VenueFills | VenueAccount | VenueMeta, now: Nanos
+    ) -> list[Effect]:
+        """Take the answer to a question."""
+        kind = self._audit.on_answer(message.query_id)
+        if kind is not None:
+            self._recovery.on_answer(kind, now if isinstance(message, VenueMeta) else message.asked_at)
+        match message:
+            case VenueOpenOrders():
+                return self._on_list(message, now)
+            case VenueOrderStatus():
+                return self.report(self._facts.ledger.on_status(message, now), now)
+            case VenueFills():
+                return self._on_fills(message, now)
+            case VenueAccount():
+                return self._on_account(message, now)
+            case VenueMeta():
+                fault = universe_fault(self._facts.settings, message)
+                return [Exit(78, fault)] if fault else []
+            case _:
+                assert_never(message)
+
+    def on_failure(self, failed: QueryFailed, now: Nanos) -> None:
+        self._audit.on_failure(failed.query_id, now)
+
+    def _on_fills(self, answer: VenueFills, now: Nanos) -> list[Effect]:
+        venue_now = self._facts.clock.venue_now(now)
+        if venue_now is not None:
+            self._fills_ms = Millis(venue_now - (now - answer.asked_at) // MILLISECOND)
+        return self.report([item for fill in answer.fills for item in self._facts.ledger.on_fill(fill, now)], now)
+
+    def _on_account(self, account: VenueAccount, now: Nanos) -> list[Effect]:
+        self._facts.on_account(account, now)
+        day = self._facts.loss.on_equity(account.equity, account.venue_ms, now)
+        fact = Account(
+            equity=account.equity,
+            margin_used=account.margin_used,
+            withdrawable=account.withdrawable,
+            as_of_ms=account.venue_ms,
+        )
+        return [*([Record(day)] if day else []), Send(fact)]
+
+    def _on_list(self, answer: VenueOpenOrders, now: Nanos) -> list[Effect]:
+        """Take the venue's list of open orders (rule 3)."""
+        effects = self.report(self._facts.ledger.on_open_orders(answer, now), now)
+        ours = [order for order in answer.orders if is_ours(order.cloid, self._facts.tag)]
+        again = self._halting.on_list(ours=bool(ours), asked_at=answer.asked_at, now=now)
+        if self._stop_at is not None:
+            if not ours and answer.asked_at >= self._stop_at:
+                return [*effects, Exit(0, "stopped; no order of ours is open")]
+            self._audit.want(Kind.ORDERS, now)
+            return effects + self._cancel(ours, now)
+        if self._halting.halted:
+            return [*effects, *self._cancel(ours, now), self._halting.ask_canceller(now)] if again else effects
+        if self._sweep_at is not None and answer.asked_at >= self._sweep_at:
+            self._sweep_at = None
+            return effects + self._cancel(ours, now)
+        strays = [order for order in ours if not self._facts.decisions.approved(order.cloid or "")]
+        return effects + self._cancel(strays, now)
+
+    def _cancel(self, orders: list[VenueOrder], now: Nanos) -> list[Effect]:
+        cancels = [Cancel(coin=order.coin, cloid=order.cloid) for order in orders]
+        return self._own.cancel(cancels, self._facts.clock.venue_now(now))

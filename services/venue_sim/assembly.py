@@ -1,0 +1,91 @@
+"""Puts a venue together: universe, market, exchange, accounts of a home, or what a former process left. Pure.
+
+Rules
+  1. The account of a home is funded and its agents are approved before anybody can connect.
+  2. A venue that comes back goes on from its last oracle prices, with other random numbers than at its first start.
+"""
+
+from random import Random
+
+import msgspec
+
+from common import config
+from common.config import Network
+from common.keys import PublicKeys
+from common.units import MICROS_PER_USD, Micros, Millis
+from services.venue_sim import durable, universe
+from services.venue_sim.core import Exchange
+from services.venue_sim.durable import Saved
+from services.venue_sim.rules import CoinRules, ExchangeConfig
+from services.venue_sim.synthetic import SyntheticMarket
+from services.venue_sim.venue import Settings, Venue
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a venue is made from."""
+
+    coins: tuple[CoinRules, ...]
+    seed: int
+    block_ms: int = 70
+    equity: Micros = Micros(100_000 * MICROS_PER_USD)
+    network: Network = Network.TESTNET
+    cadence: str = "2025"
+    data_age_ms: tuple[int, int] = (0, 0)
+    trade_rate: float = 1.0
+    account: str = ""
+    agents: dict[str, str] = {}  # name -> address
+
+
+def plan_of(settings: config.Settings | None = None, public: PublicKeys | None = None, *, seed: int) -> Plan:
+    """Return the plan of a configuration, or that of a venue for anybody."""
+    if settings is None or public is None:
+        return Plan(coins=universe.coins({}), seed=seed)
+    sim = settings.venue_sim
+    return Plan(
+        coins=universe.coins(settings.coins),
+        seed=seed,
+        block_ms=sim.block_ms,
+        equity=Micros(round(sim.equity_usd * MICROS_PER_USD)),
+        network=settings.venue.network,
+        cadence=sim.cadence,
+        data_age_ms=sim.data_age_ms,
+        trade_rate=sim.trade_rate,
+        account=public.account.lower(),
+        agents={name: address.lower() for name, address in public.agents.items()},
+    )
+
+
+def assemble(plan: Plan, now: Millis, saved: Saved | None, *, last_sequence: int) -> Venue:
+    """Return a venue that is ready for its first block; `now` is venue time."""
+    seed = str(plan.seed)
+    if saved is not None:
+        state = durable.venue_state(saved)
+        now = max(now, state.now_ms)
+        seed = f"{plan.seed}/{state.block}"
+    instruments = tuple(coin.instrument for coin in plan.coins)
+    market = SyntheticMarket(instruments, trade_rate=plan.trade_rate, chance=Random(seed))
+    settings = ExchangeConfig(coins=plan.coins, internal=market.internal, equity=plan.equity)
+    exchange = Exchange(settings, now)
+    if saved is not None:
+        durable.restore(exchange, saved)
+    _admit_home(exchange, plan, now)
+    manners = Settings(
+        network=plan.network,
+        cadence=plan.cadence,
+        data_age_ms=plan.data_age_ms,
+        seed=plan.seed,
+        block_ms=plan.block_ms,
+    )
+    venue = Venue(manners, settings, exchange, market, last_sequence)
+    venue.start(now, restored=saved is not None)
+    return venue
+
+
+def _admit_home(exchange: Exchange, plan: Plan, now: Millis) -> None:
+    """Fund the home's account and approve its agents (rule 1)."""
+    if not plan.account:
+        return
+    exchange.sight(plan.account)
+    for name, agent in sorted(plan.agents.items()):
+        # Refused where it was revoked before the restart: then it stays so.
+        exchange.floor.agents.approve(plan.account, agent, name, now, is_account=False)

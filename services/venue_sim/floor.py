@@ -1,0 +1,216 @@
+"""The floor: all state of the exchange, and the only ways to change an order's life or to say that something happened.
+
+Everything else (engine, placing, liquidation, ...) works on one Floor; the Exchange (core.py) owns it.
+"""
+
+from collections import deque
+from typing import Final
+
+from common.instrument import Instrument
+from common.units import Micros, Millis
+from services.venue_sim import texts
+from services.venue_sim.account import Account
+from services.venue_sim.agents import Agents
+from services.venue_sim.api import BookChange, Event, LedgerEvent, OrderEvent, TradeEvent
+from services.venue_sim.margin import Margins
+from services.venue_sim.matching import Book, Order
+from services.venue_sim.pricing import Pricing
+from services.venue_sim.rules import SERVICE_ACCOUNTS, CoinRules, ExchangeConfig
+from services.venue_sim.tape_book import ForeignQueues
+from services.venue_sim.views import OrderRecord
+
+TRADES_REMEMBERED_MAX: Final = 100  # per coin; recentTrades shows fewer
+OID_FIRST: Final = 100_000_001
+
+
+class Coin:
+    """One perpetual: its book, its prices, its trigger orders."""
+
+    def __init__(self, rules: CoinRules, asset: int, config: ExchangeConfig, now_ms: int) -> None:
+        self.rules = rules
+        self.name = rules.instrument.coin
+        self.asset = asset
+        self.book = Book()
+        self.pricing = Pricing(
+            rules, self.book, interest=config.interest, interval_ms=config.mark_interval_ms, now_ms=now_ms
+        )
+        self.foreign = ForeignQueues() if rules.external else None
+        self.triggers: dict[int, Order] = {}  # armed, by oid
+        self.open_interest = 0  # lots held long
+        self.trades: deque[TradeEvent] = deque(maxlen=TRADES_REMEMBERED_MAX)
+        self.touch_before: tuple[int, ...] = self.touch()  # at the end of the last block that changed the book
+
+    @property
+    def instrument(self) -> Instrument:
+        return self.rules.instrument
+
+    @property
+    def mark(self) -> int:
+        return self.pricing.mark
+
+    def touch(self) -> tuple[int, ...]:
+        """Return price, size and count of the best bid and ask; an empty side has none."""
+        best = (self.book.bids.best(), self.book.asks.best())
+        return tuple(part for queue in best for part in ((queue.ticks, queue.lots, queue.count) if queue else (0,)))
+
+
+class Floor:
+    def __init__(self, config: ExchangeConfig, now_ms: int) -> None:
+        self.config = config
+        self.now_ms = now_ms
+        self.block = 0
+        self.post_only_until = 0  # ms; a network upgrade
+        self.coins = {
+            rules.instrument.coin: Coin(rules, asset, config, now_ms) for asset, rules in enumerate(config.coins)
+        }
+        self.margins = Margins(self.coins)
+        self.agents = Agents()
+        self.accounts: dict[str, Account] = {}
+        self.events: list[Event] = []
+        self.changed: dict[str, None] = {}  # coins whose book changed in this block, in that order
+        self.traded: dict[str, Account] = {}  # accounts whose positions changed in this block
+        self._oid = OID_FIRST - 1
+        for user in (*SERVICE_ACCOUNTS, *config.internal):
+            self.accounts[user] = Account(user, internal=True, request_buffer=config.request_buffer)
+
+    # --- accounts ---
+
+    def sight(self, user: str) -> Account:
+        """Open and fund an account when it is first named."""
+        account = self.accounts.get(user)
+        if account is None:
+            account = self.open_account(user)
+            self.move_cash(account, int(self.config.equity), "deposit")
+        return account
+
+    def open_account(self, user: str) -> Account:
+        account = Account(user, internal=False, request_buffer=self.config.request_buffer)
+        self.accounts[user] = account
+        return account
+
+    def move_cash(self, account: Account, micros: int, kind: str, destination: str = "") -> None:
+        account.cash += micros
+        event = LedgerEvent(
+            user=account.user,
+            kind=kind,
+            micros=Micros(micros),
+            time_ms=Millis(self.now_ms),
+            block=self.block,
+            destination=destination,
+        )
+        account.ledger.append(event)
+        self.events.append(event)
+
+    # --- the life of an order ---
+
+    @property
+    def last_oid(self) -> int:
+        return self._oid
+
+    def resume(self, block: int, last_oid: int) -> None:
+        """Go on counting where a former process stopped."""
+        self.block, self._oid = block, last_oid
+
+    def next_oid(self) -> int:
+        self._oid += 1
+        return self._oid
+
+    def say(self, order: Order, status: str) -> None:
+        """Publish an order's state; the market's own orders are not worth an event."""
+        if not order.account.internal:
+            self.events.append(
+                OrderEvent(
+                    order=order.view(),
+                    status=status,
+                    time_ms=Millis(self.now_ms),
+                    non_user_cancel=status in texts.NON_USER_CANCELS,
+                )
+            )
+
+    def register(self, order: Order) -> None:
+        """Let the account know an order, resting or not."""
+        order.account.orders[order.oid] = order
+        if order.cloid is not None:
+            order.account.cloids[order.cloid] = order.oid
+
+    def arm(self, order: Order) -> None:
+        """Let the mark price fire this trigger order from now on."""
+        order.parent = None
+        self.coins[order.coin].triggers[order.oid] = order
+
+    def rest(self, order: Order) -> None:
+        """Put an order into the book."""
+        coin = self.coins[order.coin]
+        coin.book.own(order.side).add(order)
+        order.is_resting = True
+        order.account.orders[order.oid] = order
+        order.account.reserve(order, order.lots)
+        if order.reduce_only:
+            order.account.open(order.coin).reduce_only[order.oid] = order
+        if coin.foreign is not None:
+            coin.foreign.joined(order)
+        self.changed[order.coin] = None
+
+    def resize(self, order: Order, lots: int) -> None:
+        """Change what remains of a resting order; at zero it leaves the book."""
+        order.account.reserve(order, lots - order.lots)
+        coin = self.coins[order.coin]
+        coin.book.own(order.side).resize(order, lots)
+        self.changed[order.coin] = None
+        if lots == 0:
+            self._left(order, coin)
+
+    def remove(self, order: Order, status: str) -> None:
+        """End an open order, resting or not, with what remains of it; its children end with it."""
+        coin = self.coins[order.coin]
+        if order.is_resting:
+            order.account.reserve(order, -order.lots)
+            coin.book.own(order.side).remove(order)
+            self.changed[order.coin] = None
+            self._left(order, coin)
+        else:
+            coin.triggers.pop(order.oid, None)
+            if order.parent is not None:
+                order.parent.children.remove(order)
+        self.finish(order, status)
+        for child in tuple(order.children):
+            self.remove(child, texts.CANCELED)
+
+    def finish(self, order: Order, status: str) -> None:
+        """Tell the end of an order that is in no book any more, and remember it."""
+        account = order.account
+        account.orders.pop(order.oid, None)
+        self.say(order, status)
+        if status == texts.FILLED and order.children:
+            for child in order.children:
+                self.arm(child)
+            order.children.clear()
+        if account.internal:
+            account.cloids.pop(order.cloid or "", None)
+        else:
+            account.remember(OrderRecord(order=order.view(), status=status, status_ms=Millis(self.now_ms)))
+
+    def _left(self, order: Order, coin: Coin) -> None:
+        order.is_resting = False
+        if order.reduce_only:
+            order.account.open(order.coin).reduce_only.pop(order.oid, None)
+        if coin.foreign is not None:
+            coin.foreign.left(order)
+
+    # --- the block ---
+
+    def begin(self, now_ms: int) -> None:
+        self.now_ms = now_ms
+        self.block += 1
+
+    def end(self) -> tuple[Event, ...]:
+        """Close the block: book changes last; return and forget its events."""
+        for name in self.changed:
+            coin = self.coins[name]
+            touch = coin.touch()
+            self.events.append(BookChange(coin=name, bbo_changed=touch != coin.touch_before))
+            coin.touch_before = touch
+        events = tuple(self.events)
+        self.events.clear()
+        self.changed.clear()
+        return events

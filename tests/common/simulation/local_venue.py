@@ -1,0 +1,215 @@
+"""The local venue for the simulation: venue_sim's pure `Venue` behind the same wire that real services speak.
+
+Requests are really signed, frames are really JSON, and the witness lines are kept for the judge. Only sockets, files
+and time are missing.
+"""
+
+import random
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from common import witness
+from common.actor import Ask, Post, Sign
+from common.config import Settings
+from common.hyperliquid import wire
+from common.hyperliquid.signing import SigningKey
+from common.hyperliquid.subscriptions import market_subscriptions, risk_subscriptions, user_subscriptions
+from common.messages import (
+    Message,
+    Posted,
+    PostFailed,
+    QueryFailed,
+    Signed,
+    SignFailed,
+    StreamDown,
+    StreamUp,
+    VenueTime,
+)
+from common.messages.venue import FillsQuery, FundingQuery
+from common.units import MILLISECOND, Millis, Nanos
+from services.venue_sim import universe
+from services.venue_sim.api import ActionRequest, ApproveAgent
+from services.venue_sim.core import Exchange
+from services.venue_sim.rules import ExchangeConfig
+from services.venue_sim.streams import Say
+from services.venue_sim.synthetic import SyntheticMarket
+from services.venue_sim.venue import HttpAnswer, Venue
+from services.venue_sim.venue import Settings as VenueSettings
+
+EPOCH_MS: Final = 1_790_000_000_000  # venue time at the start of the simulation
+ACCOUNT: Final = "0x" + "ab" * 20
+KEYS: Final = {"risk": SigningKey(b"\x01" * 32), "canceller": SigningKey(b"\x02" * 32)}
+
+Arrival = tuple[Nanos, str, Message]
+
+
+class LocalVenue:
+    """Delays every message to and from the venue by a time drawn from the seed."""
+
+    def __init__(self, settings: Settings, chance: random.Random, latency_ms: tuple[int, int] = (5, 60)) -> None:
+        coins = universe.coins(settings.coins)
+        instruments = tuple(rules.instrument for rules in coins)
+        market = SyntheticMarket(
+            instruments, trade_rate=settings.venue_sim.trade_rate, chance=random.Random(chance.getrandbits(64))
+        )
+        config = ExchangeConfig(coins=coins, internal=market.internal)
+        self.exchange = Exchange(config, EPOCH_MS)
+        self.venue = Venue(VenueSettings(seed=chance.getrandbits(16)), config, self.exchange, market)
+        self.venue.start(Millis(EPOCH_MS), restored=False)
+        self.exchange.sight(ACCOUNT)
+        for nonce, (name, key) in enumerate(KEYS.items(), start=EPOCH_MS):
+            approve = ApproveAgent(agent=key.address, name=name)
+            self.exchange.submit(ActionRequest(request_id=0, signer=ACCOUNT, action=approve, nonce=nonce))
+        self.exchange.step(EPOCH_MS)
+        self.lines: list[witness.AnyLine] = []
+        self.lost_answers = 0.0  # share of the answers to posts that never arrive
+        self._settings = settings
+        self._chance = chance
+        self._latency_ms = latency_ms
+        self._instruments = settings.instruments()
+        self._readers = {name: wire.FrameReader(self._instruments) for name in self._subscriptions}
+        self._connections: dict[int, str] = {}
+        self._current: dict[str, int] = {}
+        self._heard_at: dict[int, Nanos] = {}
+        self._asks: dict[int, tuple[str, Ask, Nanos]] = {}
+        self._posts: dict[tuple[str, int], wire.PostedItems] = {}
+        self._later: list[tuple[Nanos, int, str, Post | Ask]] = []
+        self._arrivals: list[Arrival] = []
+        self._ticket = 0
+
+    @property
+    def _subscriptions(self) -> dict[str, tuple[dict[str, object], ...]]:
+        coins = tuple(self._settings.coins)
+        return {
+            "market_data": market_subscriptions(coins),
+            "risk": risk_subscriptions(coins, ACCOUNT),
+            "order_management": user_subscriptions(ACCOUNT),
+            "canceller": (),
+        }
+
+    # --- what the driver asks ------------------------------------------------------------------------------
+
+    def sign(self, service: str, effect: Sign) -> Signed | SignFailed:
+        action = wire.encode_action(effect.action, self._instruments)
+        signature = KEYS[service].sign_l1(
+            action, effect.nonce, self._settings.venue.network, expires_after=effect.expires_after
+        )
+        body = wire.request_body(action, effect.nonce, signature, expires_after=effect.expires_after)
+        return Signed(sign_id=effect.sign_id, nonce=effect.nonce, body=body)
+
+    def post(self, service: str, effect: Post, now: Nanos) -> None:
+        self._send(service, effect, now)
+
+    def ask(self, service: str, effect: Ask, now: Nanos) -> None:
+        self._send(service, effect, now)
+
+    def restarted(self, service: str, now: Nanos) -> Iterable[Arrival]:
+        """Close the old socket, open a new one, subscribe; the first words come with the next block."""
+        if service not in self._subscriptions:
+            return ()
+        old = self._current.pop(service, None)
+        if old is not None:
+            self._connections.pop(old, None)
+            self.venue.close(old, "restarted", self._venue_ms(now))
+        self._ticket += 1
+        connection = self._current[service] = self._ticket
+        self._connections[connection] = service
+        self._take(self.venue.open(connection, self._venue_ms(now)), now)
+        for subscription in self._subscriptions[service]:
+            frame = msgspec.json.encode({"method": "subscribe", "subscription": subscription}).decode()
+            self._take(self.venue.text(connection, frame, self._venue_ms(now)), now)
+        return [(Nanos(now + MILLISECOND), service, StreamUp(connection=connection))]
+
+    def reconnect(self, service: str, now: Nanos) -> None:
+        self.drop(service, now)
+
+    def drop(self, service: str, now: Nanos) -> None:
+        """Lose this service's socket; it comes back by `restarted`."""
+        self._arrivals.append((now, service, StreamDown(connection=self._current[service], reason="dropped")))
+        self._arrivals += self.restarted(service, Nanos(now + 300 * MILLISECOND))
+
+    def step(self, now: Nanos) -> Iterable[Arrival]:
+        """Hand over what has reached the venue, and make one block."""
+        due = sorted((entry for entry in self._later if entry[0] <= now), key=lambda entry: entry[:2])
+        self._later = [entry for entry in self._later if entry[0] > now]
+        for _, _, service, effect in due:
+            if isinstance(effect, Post):
+                self._on_post(service, effect, now)
+            else:
+                self._on_ask(service, effect, now)
+        self._take(self.venue.step(self._venue_ms(now)).effects, now)
+        self.lines += [witness.decode(line + b"\n") for line in self.venue.take_log().splitlines()]
+        arrivals, self._arrivals = self._arrivals, []
+        return arrivals
+
+    # --- parts -----------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _venue_ms(now: Nanos) -> Millis:
+        return Millis(EPOCH_MS + now // MILLISECOND)
+
+    def _delay(self, now: Nanos) -> Nanos:
+        return Nanos(now + self._chance.randint(*self._latency_ms) * MILLISECOND)
+
+    def _send(self, service: str, effect: Post | Ask, now: Nanos) -> None:
+        self._ticket += 1
+        self._later.append((self._delay(now), self._ticket, service, effect))
+
+    def _on_post(self, service: str, post: Post, now: Nanos) -> None:
+        self._posts[service, post.post_id] = wire.posted_items(post.body)
+        frame = wire.post_frame(post.post_id, post.body).decode()
+        self._take(self.venue.text(self._current[service], frame, self._venue_ms(now)), now)
+
+    def _on_ask(self, service: str, ask: Ask, now: Nanos) -> None:
+        self._ticket += 1
+        self._asks[self._ticket] = (service, ask, now)
+        body = msgspec.json.encode(wire.query_body(ask.query, ACCOUNT))
+        self._take(self.venue.request(self._ticket, "POST", "/info", body, self._venue_ms(now)), now)
+
+    def _take(self, effects: Iterable[object], now: Nanos) -> None:
+        for effect in effects:
+            if isinstance(effect, Say):
+                self._on_frame(effect, now)
+            elif isinstance(effect, HttpAnswer):
+                self._on_answer(effect, now)
+
+    def _on_frame(self, say: Say, now: Nanos) -> None:
+        service = self._connections.get(say.connection)
+        if service is None:
+            return
+        at = max(self._delay(now), self._heard_at.get(say.connection, now))  # a socket keeps its order
+        self._heard_at[say.connection] = at
+        match self._readers[service].read(say.text, at):
+            case wire.Facts(messages=messages, stamp_ms=stamp_ms):
+                if stamp_ms is not None:
+                    self._arrivals.append((at, service, VenueTime(venue_ms=stamp_ms, resolution_ms=1)))
+                self._arrivals += [(at, service, message) for message in messages]
+            case wire.PostAnswer(id=post_id, response=response):
+                items = self._posts.pop((service, post_id))
+                answer: Posted | PostFailed = wire.decode_post_answer(post_id, response, items, self._instruments)
+                if self._chance.random() < self.lost_answers:
+                    at, answer = (
+                        Nanos(now + 2_000 * MILLISECOND),
+                        PostFailed(post_id=post_id, sent=True, reason="no answer"),
+                    )
+                self._arrivals.append((at, service, answer))
+            case _:
+                pass
+
+    def _on_answer(self, answer: HttpAnswer, now: Nanos) -> None:
+        service, ask, asked_at = self._asks.pop(answer.ticket)
+        message: Message
+        if answer.status != 200:
+            message = QueryFailed(query_id=ask.query_id, reason=f"HTTP {answer.status}")
+        elif isinstance(ask.query, FillsQuery | FundingQuery):
+            pages = wire.Pages(ask.query)
+            pages.take(wire.decode_page(ask.query, answer.body, self._instruments))
+            message = pages.answer(ask.query_id, asked_at)
+        else:
+            message = wire.decode_answer(
+                ask.query, answer.body, query_id=ask.query_id, asked_at=asked_at, instruments=self._instruments
+            )
+        self._arrivals.append((self._delay(now), service, VenueTime(venue_ms=self._venue_ms(now), resolution_ms=1)))
+        self._arrivals.append((self._delay(now), service, message))

@@ -1,0 +1,128 @@
+"""The whole mesh on a virtual clock: it trades, survives storms of crashes and losses, and halts for good.
+
+A failing seed is repeated by `WholeMesh(seed)`; everything that happens follows from it.
+"""
+
+from decimal import Decimal
+
+import pytest
+
+from common.messages import DecisionRecord, HaltFile, Position, ServiceState
+from common.simulation.network import Weather
+from common.units import MILLISECOND, SECOND, Nanos
+from tests.common.simulation.whole_mesh import ORDER, SETTINGS, WholeMesh
+
+SETTLE_S = 25  # a recovery: last expiry and margin, two empty lists, fills, account, posture's hold-off
+
+
+def position_of(mesh: WholeMesh, coin: str) -> Decimal:
+    """Return what order_management last said it holds, in coin."""
+    said = [
+        message for _, _, message in mesh.simulation.published if isinstance(message, Position) and message.coin == coin
+    ]
+    return SETTINGS.instrument(coin).size(said[-1].lots)
+
+
+def check_truth(mesh: WholeMesh) -> None:
+    """Positions equal the venue's, no cloid was accepted twice, nothing was placed without a recorded approval."""
+    for coin, held in mesh.judge.positions().items():
+        assert position_of(mesh, coin) == held
+    assert mesh.judge.duplicates() == []
+    decisions = [row for row in mesh.simulation.seats["risk"].records if isinstance(row, DecisionRecord)]
+    approved = {order.cloid for row in decisions for order in row.orders}
+    assert {order.cloid for order in mesh.judge.orders()} <= approved
+
+
+def check_ready(mesh: WholeMesh) -> None:
+    assert mesh.simulation.halt == []
+    assert {name: seat.actor.state for name, seat in mesh.simulation.seats.items() if seat.actor} == dict.fromkeys(
+        sorted(ORDER), ServiceState.READY
+    ), mesh.states()
+
+
+def test_it_trades_on_both_sides() -> None:
+    """If this fails, nothing that the processes do is worth a look."""
+    mesh = WholeMesh(1).run_for(90)
+    check_ready(mesh)
+    assert {fill.side for fill in mesh.judge.fills()} == {"A", "B"}
+    assert {order.coin for order in mesh.judge.resting().values()} == {"BTC", "ETH"}
+    check_truth(mesh)
+
+
+def test_equal_seeds_give_equal_histories() -> None:
+    """A failure that cannot be repeated cannot be mended."""
+    first, second = WholeMesh(7).run_for(30), WholeMesh(7).run_for(30)
+    assert first.venue.lines == second.venue.lines
+    assert first.simulation.published == second.simulation.published
+
+
+@pytest.mark.parametrize("victim", ORDER)
+def test_each_one_may_die_at_any_time(victim: str) -> None:
+    """After a crash and a restart the mesh quotes again with the venue's positions."""
+    mesh = WholeMesh(11).run_for(30)
+    for _ in range(3):
+        mesh.simulation.crash(victim)
+        mesh.run_for(2)
+        mesh.simulation.start(victim)
+        mesh.run_for(SETTLE_S)
+    check_ready(mesh)
+    assert mesh.judge.resting()
+    check_truth(mesh)
+
+
+@pytest.mark.parametrize("silent", ["risk", "order_management", "strategy", "market_data", "estimation"])
+def test_the_frozen_one_leaves_no_quotes(silent: str) -> None:
+    """Whoever stops working, what rests is gone within the silence limits plus the venue's answer."""
+    mesh = WholeMesh(13).run_for(30)
+    assert mesh.judge.resting()
+    limit_s = SETTINGS.liveness.unit_ms * (SETTINGS.liveness.canceller_silence + 1) / 1_000 + 1
+    mesh.simulation.freeze(silent, Nanos(mesh.simulation.now + 30 * SECOND))
+    mesh.run_for(limit_s)
+    assert mesh.judge.resting() == {}
+    mesh.run_for(5)
+    assert mesh.judge.resting() == {}
+    mesh.run_for(30 + SETTLE_S)
+    check_ready(mesh)
+    check_truth(mesh)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_storm(seed: int) -> None:
+    """Lost facts and answers, repeats, delays, dropped sockets, crashes: no order is lost or doubled."""
+    weather = Weather(delay_max=Nanos(200 * MILLISECOND), loss=0.05, repeat=0.05)
+    mesh = WholeMesh(seed, weather=weather).run_for(15)
+    mesh.venue.lost_answers = 0.05
+    for _ in range(12):
+        event = mesh.chance.randrange(3)
+        victim = mesh.chance.choice(ORDER)
+        if event == 0:
+            mesh.simulation.crash(victim)
+            mesh.run_for(mesh.chance.uniform(0.1, 3))
+            mesh.simulation.start(victim)
+        elif event == 1:
+            mesh.venue.drop(mesh.chance.choice(("risk", "order_management", "market_data")), mesh.simulation.now)
+        else:
+            mesh.simulation.freeze(victim, Nanos(mesh.simulation.now + mesh.chance.randint(0, 5) * SECOND))
+        mesh.run_for(mesh.chance.uniform(0.5, 12))
+    mesh.venue.lost_answers = 0.0
+    mesh.simulation.network.weather = Weather()
+    mesh.run_for(2 * SETTLE_S)
+    check_truth(mesh)
+    assert all(file.cause == "canceller fired too often" for file in mesh.simulation.halt), mesh.simulation.halt
+
+
+def test_a_halt_is_contained_and_survives_every_restart() -> None:
+    """After the latch nothing is placed, and no restart of anything changes that."""
+    mesh = WholeMesh(17).run_for(30)
+    assert mesh.judge.resting()
+    mesh.simulation.halt.append(HaltFile(name="0000", cause="operator"))
+    mesh.run_for(6)
+    mark = mesh.judge.seq
+    assert mesh.judge.resting() == {}
+    for name in ORDER:
+        mesh.simulation.crash(name)
+        mesh.simulation.start(name)
+        mesh.run_for(5)
+    mesh.run_for(SETTLE_S)
+    assert mesh.judge.placing(after=mark) == []
+    assert mesh.judge.resting() == {}

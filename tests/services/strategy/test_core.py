@@ -1,0 +1,492 @@
+"""The strategy's rules, one test each; every setting moves a target; the laws that hold for any input."""
+
+from decimal import Decimal
+from math import inf, nan
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.actor import Exit, Send, replay
+from common.config import Coin, Settings
+from common.messages import (
+    Book,
+    Estimate,
+    Exposure,
+    FeedHealth,
+    Message,
+    Position,
+    Posture,
+    PostureLevel,
+    QuoteTarget,
+    ServiceState,
+    Stopping,
+    TopOfBook,
+)
+from common.units import MILLISECOND, SECOND, Lots, Millis, Nanos
+from services.strategy.core import Inbox, Strategy
+from services.strategy.quoting import Reason
+from tests.market import BID, BOOT, SETTINGS, at, book, top, with_settings
+from tests.script import Script
+
+BTC = msgspec.structs.replace(SETTINGS, coins={"BTC": SETTINGS.coins["BTC"]})
+LIMIT = 5_309  # lots: 6,000 USD at 113,001
+FRESH = FeedHealth(coin="BTC", fresh=True, reason="", book_age_ms=1, context_age_ms=1)
+
+
+def estimate(
+    seconds: float, *, coin: str = "BTC", fair: float = BID + 5.0, sigma: float = 1e-4, warm: bool = True
+) -> Estimate:
+    return Estimate(
+        coin=coin,
+        as_of=at(seconds),
+        book_venue_ms=Millis(int(seconds * 1_000)),
+        mid_ticks=BID + 5.0,
+        fair_ticks=fair,
+        sigma_per_sqrt_s=sigma,
+        sigma_total_per_sqrt_s=sigma,
+        jump_ratio=1.0,
+        effective_samples=100.0,
+        confidence=0.9,
+        warm=warm,
+    )
+
+
+def position(lots: int, *, coin: str = "BTC", proven: bool = True) -> Position:
+    return Position(
+        coin=coin,
+        lots=Lots(lots),
+        entry=None,
+        realized_pnl=Decimal(0),
+        fees=Decimal(0),
+        funding=Decimal(0),
+        fills=0,
+        as_of_ms=Millis(1),
+        proven=proven,
+    )
+
+
+def exposure(
+    lots: int,
+    *,
+    coin: str = "BTC",
+    headroom_bid: int | None = None,
+    headroom_ask: int | None = None,
+    pending_bid: int = 0,
+    pending_ask: int = 0,
+) -> Exposure:
+    return Exposure(
+        coin=coin,
+        position=Lots(lots),
+        pending_bid=Lots(pending_bid),
+        pending_ask=Lots(pending_ask),
+        worst_case_max_position=Lots(lots + pending_bid),
+        worst_case_min_position=Lots(lots - pending_ask),
+        headroom_bid=Lots(max(0, LIMIT - lots) if headroom_bid is None else headroom_bid),
+        headroom_ask=Lots(max(0, LIMIT + lots) if headroom_ask is None else headroom_ask),
+    )
+
+
+def posture(level: PostureLevel = PostureLevel.NORMAL, **coins: PostureLevel) -> Posture:
+    return Posture(level=level, coins=coins, causes=(), risk_epoch=1)
+
+
+def story(settings: Settings = BTC, *, lots: int = 0, level: PostureLevel = PostureLevel.NORMAL) -> Script[Inbox]:
+    """Return a strategy that has just heard everything, at 1 s; what it said last is still to be taken."""
+    script: Script[Inbox] = Script(Strategy(settings, BOOT))
+    script.at(1).ignore()
+    return script.send(posture(level), FRESH, top(1), estimate(1), position(lots), exposure(lots))
+
+
+def last(script: Script[Inbox]) -> QuoteTarget:
+    return script.take(QuoteTarget)[-1]
+
+
+def reasons(script: Script[Inbox]) -> tuple[str, str]:
+    target = last(script)
+    return target.reason_bid, target.reason_ask
+
+
+def said(settings: Settings = BTC, *, lots: int = 0, level: PostureLevel = PostureLevel.NORMAL) -> QuoteTarget:
+    return last(story(settings, lots=lots, level=level))
+
+
+def shifted(target: QuoteTarget) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    return [(q.ticks, q.lots) for q in target.bids], [(q.ticks, q.lots) for q in target.asks]
+
+
+# --- rules -----------------------------------------------------------------------------------------
+
+
+def test_a_target_in_full() -> None:
+    """What order_management gets: levels, stamps of the market, a validity of four units, no reason."""
+    target = said()
+    assert shifted(target) == (
+        [(1_129_550, 442), (1_129_320, 442), (1_129_100, 442)],
+        [(1_130_460, 442), (1_130_690, 442), (1_130_910, 442)],
+    )
+    assert (target.reason_bid, target.reason_ask) == ("", "")
+    assert (target.fair_ticks, target.mid_ticks) == (BID + 5, BID + 5)
+    assert (target.book_venue_ms, target.book_received_at, target.valid_until) == (1_000, at(1), at(2))
+    assert target.components_bps["bid.base"] == -3
+
+
+def test_repeated_each_unit_and_between_only_when_changed() -> None:
+    """Rule 1: 250 ms apart; a smaller move than the grid is no change, a larger one is sent at once."""
+    script = story().ignore().until(1.24)
+    script.send(estimate(1.1, fair=BID + 5.01), top(1.1), book(1.1), posture(), position(0), exposure(0)).expect()
+    script.until(1.25)
+    (repeat,) = script.take(QuoteTarget)
+    assert repeat.fair_ticks == BID + 5.01
+    assert repeat.book_venue_ms == 1_100
+    assert repeat.valid_until == at(2.25)
+    script.send(estimate(1.25, fair=BID + 25.0))
+    assert shifted(last(script))[0][0] == (1_129_570, 442)
+    script.until(1.49).expect().until(1.5)
+    assert len(script.take(QuoteTarget)) == 1
+
+
+def test_from_the_start_there_is_a_target() -> None:
+    """Rule 2: nothing heard is an empty target that says so."""
+    script: Script[Inbox] = Script(Strategy(BTC, BOOT))
+    script.until(0)
+    assert reasons(script) == ("no_posture", "no_posture")
+    assert script.actor.state is ServiceState.STARTING
+    script.send(posture())
+    assert reasons(script) == ("no_market", "no_market")
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (msgspec.structs.replace(FRESH, fresh=False), Reason.FEED_NOT_FRESH),
+        (top(1, bid=None), Reason.ONE_SIDED_BOOK),
+        (top(1, ask=BID), Reason.ONE_SIDED_BOOK),
+        (estimate(1, fair=nan), Reason.BAD_ESTIMATE),
+        (estimate(1, fair=0.0), Reason.BAD_ESTIMATE),
+        (estimate(1, sigma=inf), Reason.BAD_ESTIMATE),
+        (estimate(1, sigma=0.9), Reason.OUTSIDE_BAND),
+        (estimate(1, fair=BID * 1.5), Reason.BAD_ESTIMATE),
+        (estimate(1, fair=BID / 1.5), Reason.BAD_ESTIMATE),
+        (estimate(-1), Reason.STALE_ESTIMATE),
+        (position(0, proven=False), Reason.POSITION_UNPROVEN),
+        (posture(PostureLevel.PULL_QUOTES), Reason.PULL_QUOTES),
+        (posture(PostureLevel.HALTED), Reason.HALTED),
+        (posture(BTC=PostureLevel.PULL_QUOTES), Reason.PULL_QUOTES),
+    ],
+)
+def test_bad_input_empties_the_target(message: Inbox, reason: Reason) -> None:
+    """Rules 2 and 3: at once, both sides, with the one reason, and quotes come back with good input."""
+    script = story().ignore().send(message)
+    target = last(script)
+    assert (target.bids, target.asks) == ((), ())
+    assert (target.reason_bid, target.reason_ask) == (reason, reason)
+    script.ignore().send(posture(), FRESH, top(1), estimate(1), position(0))
+    assert last(script).bids
+
+
+@pytest.mark.parametrize(
+    ("kept", "reason"),
+    [
+        (frozenset({"top", "estimate"}), Reason.NO_EXPOSURE),
+        (frozenset({"top", "estimate", "position"}), Reason.NO_EXPOSURE),
+        (frozenset({"top", "estimate", "exposure"}), Reason.NO_EXPOSURE),
+        (frozenset({"top", "position", "exposure"}), Reason.NO_MARKET),
+        (frozenset({"estimate", "position", "exposure"}), Reason.NO_MARKET),
+    ],
+)
+def test_missing_input(kept: frozenset[str], reason: Reason) -> None:
+    """Rule 2: position and exposure are both needed, and so are market and estimate."""
+    messages: dict[str, Inbox] = {
+        "top": top(1),
+        "estimate": estimate(1),
+        "position": position(0),
+        "exposure": exposure(0),
+    }
+    script: Script[Inbox] = Script(Strategy(BTC, BOOT))
+    script.at(1).ignore().send(posture(), FRESH, *(messages[name] for name in sorted(kept)))
+    assert reasons(script) == (reason, reason)
+
+
+def test_book_age() -> None:
+    """Rule 2: the market is believed for 2 s (8 units), by the last book or top of book; not at 2 s."""
+    script = (
+        story().ignore().until(1.2).send(book(1.2, venue_ms=500)).ignore()
+    )  # an older view is life, but not a price
+    for quarter in range(5, 13):
+        script.until(quarter / 4).send(posture(), exposure(0), estimate(quarter / 4))
+        assert all(target.bids for target in script.take(QuoteTarget))
+    script.until(3.199).send(posture(), exposure(0), estimate(3.1)).ignore().until(3.2).send(posture())
+    assert reasons(script) == ("stale_book", "stale_book")
+    assert script.actor.state is ServiceState.DEGRADED
+    assert script.actor.detail == "BTC: stale_book"
+
+
+def test_estimate_age() -> None:
+    """Rule 2: a live book with a dead estimator is not quoted."""
+    script = story().ignore().until(2.9).send(top(2.9), posture(), exposure(0))
+    assert last(script).bids
+    script.until(3).send(posture())
+    assert reasons(script) == ("stale_estimate", "stale_estimate")
+
+
+def test_posture_age() -> None:
+    """Rule 3: risk unheard for 4 units (1 s) empties the target; exposure alone is not a posture."""
+    script = story().ignore().send(top(1.9), estimate(1.9)).until(1.99).send(exposure(0))
+    assert last(script).bids
+    script.until(2).send(exposure(0))
+    assert reasons(script) == ("posture_unheard", "posture_unheard")
+    assert script.actor.state is ServiceState.READY  # my own input is complete
+
+
+def test_exposure_age() -> None:
+    """Rule 3: an exposure is good for 4 units, too; posture alone says nothing of room."""
+    script = story().ignore().until(1.9).send(posture(), estimate(1.9), top(1.9)).ignore().until(1.99)
+    assert not script.take(QuoteTarget)
+    script.until(2).send(posture())
+    assert reasons(script) == ("no_exposure", "no_exposure")
+    script.send(exposure(0))
+    assert last(script).bids
+
+
+def test_widen() -> None:
+    """Rule 3: 5 bps more on both sides, of the whole mesh or of one coin."""
+    wide = said(level=PostureLevel.WIDEN)
+    assert shifted(wide)[0][0][0] == 1_128_980  # 9 bps below 113,000.5
+    assert wide.components_bps["ask.widen"] == 5
+    script = story().ignore().send(posture(BTC=PostureLevel.WIDEN))
+    assert last(script).bids == wide.bids
+
+
+@pytest.mark.parametrize(
+    ("lots", "bids", "asks"),
+    [(1_000, [], [442, 442, 116]), (-1_000, [442, 442, 116], []), (3, [], [3]), (-3, [3], []), (0, [], [])],
+)
+def test_reduce_only(lots: int, bids: list[int], asks: list[int]) -> None:
+    """Rule 3: only the side that reduces, with the flag, no more than the position; the other says why."""
+    target = said(lots=lots, level=PostureLevel.REDUCE_ONLY)
+    assert ([q.lots for q in target.bids], [q.lots for q in target.asks]) == (bids, asks)
+    assert all(level.reduce_only for level in (*target.bids, *target.asks))
+    expected = "flat" if lots == 0 else "reduce_only"
+    assert target.reason_bid == ("" if bids else expected)
+    assert target.reason_ask == ("" if asks else expected)
+
+
+def test_the_worse_position_binds() -> None:
+    """Rule 4: order_management and risk differ: bids leave room for the longer, asks for the shorter."""
+    script = story(lots=0).ignore().send(position(5_000))
+    target = last(script)
+    assert sum(q.lots for q in target.bids) == LIMIT - 5_000
+    script.send(position(0), exposure(-5_200))
+    target = last(script)
+    assert sum(q.lots for q in target.asks) == LIMIT - 5_200
+    script.send(position(900), exposure(500), posture(PostureLevel.REDUCE_ONLY))
+    assert sum(q.lots for q in last(script).asks) == 500
+    script.send(exposure(-1))
+    assert reasons(script) == ("flat", "flat")
+
+
+@pytest.mark.parametrize(
+    ("pending", "headroom", "wanted"), [(0, 884, 884), (884, 0, 884), (442, 442, 884), (0, 5, 0), (0, 0, 0)]
+)
+def test_headroom_counts_what_is_pending(pending: int, headroom: int, wanted: int) -> None:
+    """Rule 4: what rests already is replaced by the ladder, so it is room; quotes do not shrink by resting."""
+    script = (
+        story()
+        .ignore()
+        .send(exposure(0, headroom_bid=headroom, pending_bid=pending, headroom_ask=headroom, pending_ask=pending))
+    )
+    found = script.take(QuoteTarget) or [said()]
+    assert sum(q.lots for q in found[-1].bids) == wanted
+    assert sum(q.lots for q in found[-1].asks) == wanted
+    if not wanted:
+        assert (found[-1].reason_bid, found[-1].reason_ask) == ("no_headroom", "no_headroom")
+
+
+def test_over_the_limit_only_the_way_back() -> None:
+    """Rule 4: nothing that rests is room once the position itself is over the limit."""
+    script = story(lots=LIMIT + 50).ignore().send(exposure(LIMIT + 50, headroom_bid=0, pending_bid=900))
+    found = script.take(QuoteTarget) or [said(lots=LIMIT + 50)]
+    assert found[-1].bids == ()
+    assert found[-1].reason_bid == "no_headroom"
+    assert found[-1].asks
+
+
+def test_never_crossing_the_newest_book() -> None:
+    """Rule 5: the book moved below our bids before any new estimate: they step below its best ask at once."""
+    script = story().ignore().send(top(1.1, bid=1_129_000, ask=1_129_010))
+    target = last(script)
+    assert [q.ticks for q in target.bids] == [1_129_000]
+    assert [q.ticks for q in target.asks] == [1_130_460, 1_130_690, 1_130_910]
+    script.send(top(1.2, bid=1_131_000, ask=1_131_010))
+    assert [q.ticks for q in last(script).asks] == [1_131_010]
+
+
+def test_inventory_leans() -> None:
+    """Half of the limit long moves both sides down by half a half-spread (2 bps, 22.6 USD)."""
+    flat, long = shifted(said()), shifted(said(lots=LIMIT // 2))
+    assert flat[0][0][0] - long[0][0][0] == pytest.approx(226, abs=10)
+    assert flat[1][0][0] - long[1][0][0] == pytest.approx(226, abs=10)
+
+
+def test_a_small_account_quotes() -> None:
+    """100 USD: at least one level a side, or a reason."""
+    for order_usd in (10.0, 20.0, 40.0, 100.0):
+        small = Coin(asset=0, size_decimals=5, max_position_usd=100.0, max_order_usd=100.0, order_usd=order_usd)
+        settings = msgspec.structs.replace(BTC, coins={"BTC": small})
+        script: Script[Inbox] = Script(Strategy(settings, BOOT))
+        room = exposure(0, headroom_bid=88, headroom_ask=88)
+        script.at(1).ignore().send(posture(), FRESH, top(1), estimate(1), position(0), room)
+        target = last(script)
+        assert target.bids
+        assert target.asks
+    small = Coin(asset=0, size_decimals=5, max_position_usd=10.0, max_order_usd=10.0, order_usd=10.0)
+    target = said(msgspec.structs.replace(BTC, coins={"BTC": small}))
+    assert (target.reason_bid, target.reason_ask) == ("below_minimum", "below_minimum")
+
+
+def test_coins_are_separate() -> None:
+    """A message of one coin sends one target, a posture all; READY once each coin has had everything."""
+    script = story(SETTINGS).ignore()
+    eth = FeedHealth(coin="ETH", fresh=True, reason="", book_age_ms=1, context_age_ms=1)
+    assert script.actor.state is ServiceState.STARTING
+    script.send(
+        eth,
+        top(1, coin="ETH", bid=4_300_00, ask=4_300_10),
+        estimate(1, coin="ETH", fair=430_005.0),
+        position(0, coin="ETH"),
+        exposure(0, coin="ETH"),
+    )
+    assert {target.coin for target in script.take(QuoteTarget)} == {"ETH"}
+    states = [script.actor.state]
+    assert states == [ServiceState.READY]
+    script.send(posture(PostureLevel.WIDEN))
+    assert [target.coin for target in script.take(QuoteTarget)] == ["BTC", "ETH"]
+    script.send(top(1, coin="DOGE")).expect()
+
+
+def test_stopping() -> None:
+    """The last word is an empty target, so that nobody has to wait for it to lapse."""
+    script = story().ignore().send(Stopping())
+    assert script.take(Exit) == [Exit(0, "stopped as asked")]
+    assert reasons(script) == ("stopping", "stopping")
+
+
+def test_a_new_socket_may_begin_anywhere() -> None:
+    """An absurd stamp is forgotten with the feed that it came from."""
+    script = story().send(top(1, venue_ms=10**15)).ignore()
+    script.send(msgspec.structs.replace(FRESH, fresh=False), FRESH, top(1.1, bid=BID - 10, ask=BID)).ignore()
+    script.send(estimate(1.1))
+    script.until(1.4)
+    assert last(script).book_venue_ms == 1_100
+
+
+# --- every setting acts ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("strategy", "levels", 2),
+        ("strategy", "half_spread_bps", 4.0),
+        ("strategy", "level_step_bps", 3.0),
+        ("strategy", "volatility_multiple", 2.0),
+        ("strategy", "horizon_s", 4.0),
+        ("strategy", "full_inventory_shift", 0.5),
+        ("strategy", "cold_premium_bps", 4.0),
+        ("strategy", "widen_premium_bps", 1.0),
+        ("coins.BTC", "order_usd", 400.0),
+        ("coins.BTC", "max_order_usd", 300.0),
+        ("coins.BTC", "max_position_usd", 3_000.0),
+        ("risk", "price_band_bps", 15.0),
+        ("risk", "reference_gap_bps", 0.01),
+        ("liveness", "valid_until", 3),
+        ("liveness", "posture_unheard", 1),
+        ("liveness", "book_feed", 1),
+    ],
+)
+def test_every_setting_moves_a_target(section: str, key: str, value: float) -> None:
+    """With a cold estimate, half of the limit, and Widen, each key shows."""
+    changed = with_settings(section, **{key: value})
+    targets = []
+    for settings in (SETTINGS, changed):
+        script: Script[Inbox] = Script(Strategy(settings, BOOT))
+        script.at(1).ignore()
+        wide = posture(PostureLevel.WIDEN)
+        script.send(wide, FRESH, top(1), estimate(1, fair=BID + 7.0, warm=False), position(2_000), exposure(2_000))
+        script.until(1.25)
+        targets.append([target for target in script.take(QuoteTarget) if target.coin == "BTC"][-1])
+    assert targets[0] != targets[1]
+
+
+# --- laws ------------------------------------------------------------------------------------------
+
+moments = st.integers(0, 60).map(lambda tenth: tenth / 10)
+floats = st.floats(allow_nan=True, allow_infinity=True)
+lots_ = st.integers(-6_000, 6_000)
+levels_ = st.sampled_from(PostureLevel)
+messages = st.one_of(
+    st.builds(top, moments, bid=st.integers(BID - 300, BID + 300) | st.none(), ask=st.integers(BID, BID + 400)),
+    st.builds(book, moments, bid=st.integers(BID - 300, BID + 300), ask=st.integers(BID, BID + 400)),
+    st.builds(estimate, moments, fair=st.floats(BID * 0.99, BID * 1.01), sigma=st.floats(1e-6, 1e-3)),
+    st.builds(estimate, moments, fair=floats, sigma=floats),
+    st.builds(position, lots_, proven=st.booleans()),
+    st.builds(exposure, lots_, pending_bid=st.integers(0, 999), pending_ask=st.integers(0, 999)),
+    st.builds(posture, levels_),
+    st.sampled_from([FRESH, msgspec.structs.replace(FRESH, fresh=False)]),
+)
+full: tuple[Message, ...] = (posture(), FRESH, top(0), estimate(0), position(0), exposure(0))
+traffic = st.lists(st.tuples(st.integers(0, 6 * SECOND).map(Nanos), messages), max_size=40).map(
+    lambda tape: [(Nanos(0), message) for message in full] + sorted(tape, key=lambda tick: tick[0])
+)
+
+
+@given(traffic)
+def test_laws(tape: list[tuple[Nanos, Inbox]]) -> None:
+    """Equal tapes, equal bytes; post-only against the newest book; one reason for each side without levels."""
+    first, second = Strategy(BTC, BOOT), Strategy(BTC, BOOT)
+    effects = list(replay(first, tape))
+    assert msgspec.msgpack.encode(effects) == msgspec.msgpack.encode(list(replay(second, tape)))
+    for (now, _), batch in zip(tape, effects, strict=True):
+        assert len(batch) <= 1
+        for effect in batch:
+            assert isinstance(effect, Send)
+            target = effect.message
+            assert isinstance(target, QuoteTarget)
+            assert bool(target.bids) is (target.reason_bid == "")
+            assert bool(target.asks) is (target.reason_ask == "")
+            assert all(Reason(reason) for reason in (target.reason_bid, target.reason_ask) if reason)
+            assert target.valid_until == now + 1_000 * MILLISECOND
+            if target.bids and target.asks:
+                assert target.bids[0].ticks < target.asks[0].ticks
+
+
+@given(traffic)
+def test_never_crossing_whatever_comes(tape: list[tuple[Nanos, Inbox]]) -> None:
+    """The newest view by venue time is never crossed."""
+    strategy, seen = Strategy(BTC, BOOT), None
+    for now, message in tape:
+        if isinstance(message, Book | TopOfBook):
+            seen = message if seen is None or message.venue_ms >= seen.venue_ms else seen
+        if isinstance(message, FeedHealth) and not message.fresh:
+            seen = None
+        for effect in strategy.handle(message, now):
+            assert isinstance(effect, Send)
+            target = effect.message
+            assert isinstance(target, QuoteTarget)
+            if target.bids or target.asks:
+                assert seen is not None
+                bid, ask = (seen.bid, seen.ask) if isinstance(seen, TopOfBook) else (seen.bids[0], seen.asks[0])
+                assert bid is not None
+                assert ask is not None
+                assert all(level.ticks < ask[0] for level in target.bids)
+                assert all(level.ticks > bid[0] for level in target.asks)
+
+
+@given(st.integers(-LIMIT, LIMIT).filter(bool), st.sampled_from([PostureLevel.NORMAL, PostureLevel.WIDEN]))
+def test_the_reducing_side_survives(lots: int, level: PostureLevel) -> None:
+    """Normal, Widen and ReduceOnly all leave the way back open."""
+    for posture_level in (level, PostureLevel.REDUCE_ONLY):
+        target = said(lots=lots, level=posture_level)
+        assert target.asks if lots > 0 else target.bids
