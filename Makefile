@@ -22,25 +22,27 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make locks" $(BIN)/pip-compile --quiet --gene
 
 MM := import sys; sys.argv[0] = \"mm\"; from services.cli.main import main; main()
 
+HERE := grep -qsF " $(CURDIR)" $(VENV)/*.sha256 # a finished .venv that was made here; a moved one does not work
+
 .NOTPARALLEL:
 .PHONY: venv run test test-mesh fmt bench clean locks
 
-# $(call install,LOCK): make .venv hold exactly what LOCK says, unless it came from this very LOCK.
+# $(call install,LOCK): make .venv hold what LOCK says, unless it came from this very LOCK and lies where it was made.
 # The project itself is a line in a .pth file: no build that could fail, and every edit is live.
 define install
-	@hash=$$(sha256sum $(1) | cut -d ' ' -f 1); \
-	if [ "$$(cat $(VENV)/$(1).sha256 2>/dev/null)" = "$$hash" ]; then exit 0; fi; \
+	@stamp="$$(sha256sum $(1) | cut -d ' ' -f 1) $(CURDIR)"; \
+	if [ "$$(cat $(VENV)/$(1).sha256 2>/dev/null)" = "$$stamp" ]; then exit 0; fi; \
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.11 $@" >&2; exit 1; }; \
 	echo "installing $(1) into $(VENV)"; \
-	{ [ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV); } && \
+	{ $(HERE) || $(PYTHON) -m venv --clear $(VENV); } && \
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-deps \
 		--require-hashes --requirement $(1) && \
 	$(BIN)/python -c 'import os, sysconfig; from pathlib import Path; \
 		Path(sysconfig.get_path("purelib"), "ballast.pth").write_text(os.getcwd() + "\n")' && \
 	printf '%s\n' '#!/bin/sh' 'exec "$$(dirname "$$(readlink -f "$$0")")/python" -P -c "$(MM)" "$$@"' > $(BIN)/mm && \
 	chmod +x $(BIN)/mm && \
-	echo "$$hash" > $(VENV)/$(1).sha256
+	echo "$$stamp" > $(VENV)/$(1).sha256
 endef
 
 # $(call pytest,WHICH,OPTIONS): no test is a failure that says so, never a green nothing.
@@ -54,7 +56,7 @@ venv:
 
 # Takes any finished .venv as it is; makes one from the run-time lock where there is none.
 run:
-	$(if $(wildcard $(VENV)/*.sha256),,$(call install,requirements.lock))
+	$(if $(shell $(HERE) && echo yes),,$(call install,requirements.lock))
 	@$(BIN)/mm up --home "$(HOME_DIR)" $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
 test: venv

@@ -1,4 +1,4 @@
-"""The local venue's own log, by which tests and tools judge: what arrived, what was done with it, what it led to.
+"""The local venue's own log, by which tests and tools judge: what arrived, and what it led to.
 
 JSON lines, one struct below each (its `kind` is the lower-case class name), in files `witness-NNNNNN.jsonl` of one
 directory, oldest first; the oldest files are deleted. Prices, sizes and USD are decimal strings; sides are the

@@ -1,4 +1,4 @@
-"""Short builders of market facts and settings for tests: BTC has ticks of 0.1 USD and lots of 1e-5 coin."""
+"""Short builders of market facts and settings: BTC has ticks of 0.1 USD and lots of 1e-5 coin."""
 
 from pathlib import Path
 from typing import Final

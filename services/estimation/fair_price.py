@@ -1,4 +1,4 @@
-"""Fair price: the mid, tilted towards the side that is likely to give way, by a bounded share of the half-spread.
+"""Fair price: the mid, tilted by a bounded share of the half-spread to where it is likely to move.
 
 The tilt is the imbalance of the sizes at the touch: a large bid beside a small ask says that the next price is
 higher. With a full tilt of 1 this is the size-weighted mid (Stoikov, The micro-price, 2018, his first order).

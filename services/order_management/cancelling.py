@@ -113,7 +113,8 @@ class Cancelling:
         """Rule 4: ask risk for a noop with each nonce that may still bring an order."""
         effects: list[Effect] = []
         wanted = nonces(order for order in orders if not self._desk.past_arrival(order, now, now))
-        self._noops = {nonce: noop for nonce, noop in self._noops.items() if nonce in wanted}
+        alive = nonces(self._desk.store.unacknowledged())
+        self._noops = {nonce: noop for nonce, noop in self._noops.items() if nonce in alive}
         for nonce in wanted:
             noop = self._noops.get(nonce, _Noop(request_id=0, tries=0, again_at=now))
             if noop.again_at > now or noop.tries >= NOOP_TRIES_MAX:

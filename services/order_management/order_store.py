@@ -81,7 +81,8 @@ class OrderStore:
 
     def move(self, order: TrackedOrder, evidence: Evidence, why: str, now: Nanos) -> list[Effect]:
         """Apply one piece of evidence; nothing happens where the table refuses it."""
-        state = None if order.terminal and evidence is not Evidence.CONTRADICTION else next_state(order.state, evidence)
+        ended = order.cloid in self.retired
+        state = None if ended and evidence is not Evidence.CONTRADICTION else next_state(order.state, evidence)
         if state is None:
             self.refused += 1
             return []

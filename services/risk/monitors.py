@@ -79,10 +79,10 @@ def _coin_breaches(facts: Facts, coin: str, now: Nanos) -> list[tuple[str, str]]
         evidence = f"venue {position.by_snapshot} lots, own fills {position.by_fills}"
         found.append((f"{coin} position difference", evidence))
     runaway = 2 * facts.soft[coin]
+    highest, lowest = facts.ledger.own_worst(coin)
     if _beyond(facts, coin, position.by_snapshot, runaway):
         found.append((f"{coin} position runaway", f"{position.by_snapshot} lots, beyond twice the soft limit"))
-    highest, lowest = facts.ledger.own_worst(coin)
-    if _beyond(facts, coin, max(highest, -lowest), runaway):
+    elif _beyond(facts, coin, max(highest, -lowest), runaway):
         found.append((f"{coin} worst case runaway", f"{lowest} to {highest} lots, beyond twice the soft limit"))
     if fault := self_test(facts.limits[coin]):
         found.append((f"{coin} gate self-test", fault))

@@ -1,4 +1,4 @@
-"""Strategy: the ladder that should rest, priced from estimates, with one reason for each side that should not.
+"""Strategy: the ladder that should rest, and one reason for each side where none should.
 
 Rules
   1. Every unit each coin's target is sent anew, also when unchanged, valid for `liveness.valid_until` units; between

@@ -1,4 +1,4 @@
-"""Where to quote and how much: a symmetric ladder around the fair price, moved against the inventory. Pure.
+"""Where to quote and how much: a ladder around the fair price, moved against the inventory. Pure.
 
 Distances are basis points of the fair price; a price is fair x (1 + (skew -+ half-spread -+ level x step) / 10,000).
 Premia are added, never multiplied, and each is published. Floats end in `ladder`: prices are rounded outward
@@ -151,12 +151,12 @@ def components(
 
     "rounding" is what the legal grid and the touch (post-only) have changed.
     """
-    said = {"skew": shape.skew}
+    said = {"skew": shape.skew + 0.0}  # adding zero turns a minus zero into one that people read without a sign
     for name, side, levels in (("bid", Side.BUY, bids), ("ask", Side.SELL, asks)):
         if not levels:
             continue
         for part, bps in shape.parts.items():
-            said[f"{name}.{part}"] = -side.sign * bps
+            said[f"{name}.{part}"] = -side.sign * bps + 0.0
         quoted = (levels[0].ticks / market.fair_ticks - 1) * BPS
         said[f"{name}.rounding"] = quoted - shape.skew + side.sign * shape.half_spread
     return said

@@ -1,4 +1,4 @@
-"""The local venue as a process: `--home HOME` for a run of the mesh, `--port N --seed N` for anybody's client.
+"""The local venue as a process: `--home HOME` for a mesh, `--port N --seed N` for anybody's client.
 
 With a home it keeps its accounts in HOME/data and its log in HOME/witness, and it opens the home's account with its
 agents. Without one it forgets everything. Exit codes are those of every service (common/process.py).
@@ -17,6 +17,7 @@ import traceback
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import uvloop
 
 from common import config, endpoints, keys, log
@@ -27,6 +28,8 @@ from common.units import MILLISECOND, Millis
 from services.venue_sim.assembly import Plan, assemble, plan_of
 from services.venue_sim.server import HOST, Server
 from services.venue_sim.state_file import StateFile
+from services.venue_sim.tape_market import TapeMarket
+from services.venue_sim.universe import recorded
 from services.venue_sim.witness import LogFiles
 
 PORT_DEFAULT: Final = 3001  # what the official client calls local
@@ -45,7 +48,10 @@ def main() -> int:
             harden()
             log.configure("venue_sim", settings.log.level)
             plan = plan_of(settings, keys.read_public(home), seed=settings.venue_sim.seed)
-            return uvloop.run(_serve(plan, settings.venue_sim.port, home))
+            tape = _recording(settings)
+            if tape is not None:
+                plan = msgspec.structs.replace(plan, coins=recorded(plan.coins, tape.first_oracles()))
+            return uvloop.run(_serve(plan, settings.venue_sim.port, home, tape))
     except ConfigFault as fault:
         sys.stdout.write(f"venue_sim: {fault}\n")
         return EX_HALTED
@@ -59,13 +65,22 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def _serve(plan: Plan, port: int, home: Home | None) -> int:
+def _recording(settings: config.Settings) -> TapeMarket | None:
+    """Open the configured recording; ConfigFault when it lacks a coin."""
+    sim = settings.venue_sim
+    if not sim.tape:
+        return None
+    instruments = tuple(settings.instruments().values())
+    return TapeMarket(Path(sim.tape), instruments, speed=sim.tape_speed, loop=False, say=log.get().info)
+
+
+async def _serve(plan: Plan, port: int, home: Home | None, recording: TapeMarket | None = None) -> int:
     """Serve until a signal or a fault."""
     log_files = None if home is None else LogFiles(home.witness)
     store = None if home is None else StateFile(home.database("venue_sim"))
     saved = None if store is None else store.load()
     sequence = 0 if log_files is None else log_files.last_sequence
-    venue = assemble(plan, Millis(time.time_ns() // MILLISECOND), saved, last_sequence=sequence)
+    venue = assemble(plan, Millis(time.time_ns() // MILLISECOND), saved, last_sequence=sequence, recording=recording)
     server = Server(venue, block_ms=plan.block_ms, log_files=log_files, store=store)
     try:
         chosen = await server.start(port)

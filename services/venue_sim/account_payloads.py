@@ -1,4 +1,4 @@
-"""The venue's JSON for what is: accounts, universe, asset contexts, fees, limits. Pure; encoded by the caller."""
+"""The venue's JSON for what is: accounts, universe, contexts, fees, limits. Encoded by the caller."""
 
 from collections.abc import Sequence
 from decimal import Decimal

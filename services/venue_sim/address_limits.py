@@ -1,4 +1,4 @@
-"""What one client address may do, over all its connections. Every client of a local venue has the same address.
+"""What one client address may do, over all its connections. All clients of a local venue share one.
 
 Rules (the venue's, per address)
   1. 1,200 weight a minute over HTTP: an action costs 1 + items/40, info by its type and by what it returned.

@@ -1,8 +1,9 @@
-"""Puts a venue together: universe, market, exchange, accounts of a home, or what a former process left. Pure.
+"""Puts a venue together: universe, market, accounts of a home, or what a former process left. Pure.
 
 Rules
   1. The account of a home is funded and its agents are approved before anybody can connect.
-  2. A venue that comes back goes on from its last oracle prices, with other random numbers than at its first start.
+  2. A venue that comes back goes on from its last oracle prices, with other random numbers than at its first start;
+     a recording begins anew.
 """
 
 from random import Random
@@ -18,7 +19,7 @@ from services.venue_sim.core import Exchange
 from services.venue_sim.durable import Saved
 from services.venue_sim.rules import CoinRules, ExchangeConfig
 from services.venue_sim.synthetic import SyntheticMarket
-from services.venue_sim.venue import Settings, Venue
+from services.venue_sim.venue import Market, Settings, Venue
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,16 +56,24 @@ def plan_of(settings: config.Settings | None = None, public: PublicKeys | None =
     )
 
 
-def assemble(plan: Plan, now: Millis, saved: Saved | None, *, last_sequence: int) -> Venue:
-    """Return a venue that is ready for its first block; `now` is venue time."""
+def assemble(
+    plan: Plan, now: Millis, saved: Saved | None, *, last_sequence: int, recording: Market | None = None
+) -> Venue:
+    """Return a venue that is ready for its first block; `now` is venue time.
+
+    `recording` plays the coins whose rules say external; without it a synthetic market trades in all of them.
+    """
     seed = str(plan.seed)
     if saved is not None:
         state = durable.venue_state(saved)
         now = max(now, state.now_ms)
         seed = f"{plan.seed}/{state.block}"
-    instruments = tuple(coin.instrument for coin in plan.coins)
-    market = SyntheticMarket(instruments, trade_rate=plan.trade_rate, chance=Random(seed))
-    settings = ExchangeConfig(coins=plan.coins, internal=market.internal, equity=plan.equity)
+    internal: tuple[str, ...] = ()
+    if recording is None:
+        instruments = tuple(coin.instrument for coin in plan.coins)
+        synthetic = SyntheticMarket(instruments, trade_rate=plan.trade_rate, chance=Random(seed))
+        internal = synthetic.internal
+    settings = ExchangeConfig(coins=plan.coins, internal=internal, equity=plan.equity)
     exchange = Exchange(settings, now)
     if saved is not None:
         durable.restore(exchange, saved)
@@ -76,7 +85,7 @@ def assemble(plan: Plan, now: Millis, saved: Saved | None, *, last_sequence: int
         seed=plan.seed,
         block_ms=plan.block_ms,
     )
-    venue = Venue(manners, settings, exchange, market, last_sequence)
+    venue = Venue(manners, settings, exchange, recording or synthetic, last_sequence)
     venue.start(now, restored=saved is not None)
     return venue
 

@@ -1,4 +1,4 @@
-"""What each subscription hears, and when: a first message at once, then news per block or on a clock. Pure.
+"""What each subscription hears, and when: something at once, then news per block or on a clock. Pure.
 
 Rules
   1. bbo: at most once a block, only when it changed. trades: per block with trades, oldest first; the first message

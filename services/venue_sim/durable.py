@@ -1,4 +1,4 @@
-"""What of the exchange survives its process, and how a new exchange takes it over. Pure: structs and bytes.
+"""What of the exchange survives its process, and how a new one takes it over. Pure.
 
 Rules
   1. After a kill at any moment the clients' accounts come back as the last block left them: money, positions, open

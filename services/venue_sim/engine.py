@@ -169,7 +169,7 @@ class Engine:
                     self._floor.remove(order, texts.REDUCE_ONLY_CANCELED)
             excess = sum(order.lots for order in orders.reduce_only.values()) - abs(held)
             while excess > 0:
-                oldest = next(reversed(orders.reduce_only.values()))
+                oldest = next(iter(orders.reduce_only.values()))
                 if len(orders.reduce_only) == 1:
                     self._floor.resize(oldest, abs(held))
                     self._floor.say(oldest, texts.OPEN)

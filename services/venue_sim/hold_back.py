@@ -1,4 +1,4 @@
-"""Makes public data old: messages wait for a time drawn from a range, as if the venue's servers were far. Pure.
+"""Makes public data old: messages wait for a time drawn from a range, as if from far away. Pure.
 
 Rules
   1. The time inside a message stays true; only its delivery is late.

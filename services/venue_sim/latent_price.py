@@ -1,4 +1,4 @@
-"""The true price of one coin, which nobody at the venue can read: a random walk with regimes and jumps.
+"""The true price of one coin, which nobody can read: a random walk with regimes and jumps.
 
 Log-price: Brownian motion whose volatility switches between three regimes at random, and a jump now and then. The
 generator is passed in, so equal seeds give equal days.

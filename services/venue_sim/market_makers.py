@@ -1,4 +1,4 @@
-"""The makers of one coin's synthetic book: a ladder of slots around a reference that lags the true price.
+"""The makers of a synthetic book: a ladder of slots around a reference that lags the true price.
 
 Rules
   1. Each slot is one order with its own distance and size. It is moved when it is too far from where it should be:

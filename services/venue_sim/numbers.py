@@ -1,4 +1,4 @@
-"""How the venue prints numbers: decimal strings without exponent, without trailing zeros, with one decimal at least."""
+"""How the venue prints numbers: no exponent, no trailing zeros, one decimal at least."""
 
 from decimal import Decimal
 from typing import Final

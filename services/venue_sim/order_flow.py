@@ -1,4 +1,4 @@
-"""Takers of one coin: when they come, which way they trade, how deep they reach and how much they want.
+"""Takers of one coin: when they come, on which side, how deep they reach, how much they want.
 
 Arrivals excite each other (Hawkes process with an exponential kernel), so they come in bursts, mostly of one side.
 A share of them knows the true price before the makers do and trades towards it; the others are noise.

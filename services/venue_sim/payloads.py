@@ -1,4 +1,4 @@
-"""The venue's JSON for what happens: orders, fills, trades, books, answers. Pure; encoded by the caller.
+"""The venue's JSON for what happens: orders, fills, trades, books, answers. Encoded by the caller.
 
 Keys stand in the order in which the venue was seen to send them; keys that are set only sometimes are absent
 otherwise, never null, unless null is what was seen.

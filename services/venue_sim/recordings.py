@@ -1,4 +1,4 @@
-"""Recorded markets as one stream of events in venue time, read as it is played: nothing is loaded whole.
+"""Recorded markets as one stream of events in venue time, read as it is played, never loaded whole.
 
 Kinds, by the names in the directory (or of the one file) that is given; a coin that is not asked for is passed over
   1. orderbooks_BTC.csv(.zst), with prices_BTC and trades_BTC beside it where they exist.

@@ -1,4 +1,4 @@
-"""From the bytes of a POST /exchange to a typed request of the exchange core, or to the refusal the venue gives.
+"""From the bytes of a POST /exchange to a typed request of the core, or to the venue's refusal.
 
 Rules
   1. A body that does not fit the schema is HTTP 422 and plain text, one that is no JSON is 400.

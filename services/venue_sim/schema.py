@@ -1,4 +1,4 @@
-"""What a client may post to /exchange, as the venue types it; its canonical form is what signatures are made over.
+"""What a client may post to /exchange, and its canonical form: what signatures are made over.
 
 Rules
   1. Keys of the canonical form stand in the order of the fields here; a key without a value, or a flag that is

@@ -1,4 +1,4 @@
-"""Every WebSocket's subscriptions and what goes out on it. Pure: frames and blocks in, messages and drops out.
+"""Every WebSocket's subscriptions. Pure: frames and blocks in, messages and drops out.
 
 Rules
   1. A subscription is acknowledged with its normal form before its first message.

@@ -1,4 +1,4 @@
-"""A synthetic market for the local venue: true prices, makers and takers of each coin, all from one seed.
+"""A synthetic market for the local venue: true prices, makers and takers, all from one seed.
 
 Everything reaches the exchange as typed actions of its internal accounts, in the block that follows; users' orders
 trade with them like with anyone. What is true (volatility, arrival rates, share of informed takers) is known and

@@ -1,4 +1,4 @@
-"""Plays a recorded market into the exchange: books, touches and trades at their own pace, shifted in time to now.
+"""Plays a recorded market into the exchange at its own pace, shifted in time to now.
 
 Prices are the recorded ones; only time is moved. Our orders queue behind what the recording shows (tape_book.py).
 

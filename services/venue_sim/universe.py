@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
+
 from common.config import Coin
 from common.instrument import Instrument
 from common.units import MICROS_PER_USD, Micros, Ticks
@@ -22,21 +24,28 @@ _IMPACT_LARGE: Final = Micros(20_000 * MICROS_PER_USD)
 _IMPACT_OTHER: Final = Micros(6_000 * MICROS_PER_USD)
 
 
-def coins(configured: Mapping[str, Coin], *, recorded: frozenset[str] = frozenset()) -> tuple[CoinRules, ...]:
-    """Return the universe: configured coins at their asset ids, the gaps filled with other ones.
-
-    The books of `recorded` coins come from a tape.
-    """
+def coins(configured: Mapping[str, Coin]) -> tuple[CoinRules, ...]:
+    """Return the universe: configured coins at their asset ids, the gaps filled with other ones."""
     by_asset = {settings.asset: coin for coin, settings in configured.items()}
     spare = [coin for coin in _KNOWN if coin not in configured]
     rules = []
     for asset in range(max(len(_KNOWN), 1 + max(by_asset, default=0))):
         coin = by_asset.get(asset) or (spare.pop(0) if spare else f"COIN{asset}")
-        rules.append(_rules(coin, asset, configured.get(coin), is_recorded=coin in recorded))
+        rules.append(_rules(coin, asset, configured.get(coin)))
     return tuple(rules)
 
 
-def _rules(coin: str, asset: int, settings: Coin | None, *, is_recorded: bool) -> CoinRules:
+def recorded(rules: tuple[CoinRules, ...], first_oracles: Mapping[str, Ticks]) -> tuple[CoinRules, ...]:
+    """Return the same universe with the books of these coins played from a recording; the others stay empty."""
+    return tuple(
+        msgspec.structs.replace(coin, external=True, oracle_ticks=first_oracles[coin.instrument.coin])
+        if coin.instrument.coin in first_oracles
+        else coin
+        for coin in rules
+    )
+
+
+def _rules(coin: str, asset: int, settings: Coin | None) -> CoinRules:
     decimals, tiers = _KNOWN.get(coin, (2, (MarginTier(Micros(0), _OTHER_LEVERAGE_MAX),)))
     if settings is not None:
         decimals = settings.size_decimals
@@ -48,5 +57,4 @@ def _rules(coin: str, asset: int, settings: Coin | None, *, is_recorded: bool) -
         oracle_ticks=Ticks(start_ticks(instrument)),
         tiers=tiers,
         impact_notional=_IMPACT_LARGE if coin in _LARGE else _IMPACT_OTHER,
-        external=is_recorded,
     )

@@ -1,4 +1,4 @@
-"""The whole venue without sockets, files and clock: requests and frames in, answers, messages and log lines out. Pure.
+"""The whole venue without sockets, files and clock: requests in, answers, messages, log lines out.
 
 Rules
   1. An action waits for the next block; its answer leaves when the block is done. Everything else is answered at once.

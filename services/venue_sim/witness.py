@@ -1,4 +1,4 @@
-"""Writes the venue's own log (lines and rules: common/witness.py). The scribe is pure; the files are the shell's.
+"""Writes the venue's own log (lines: common/witness.py). The scribe is pure, the files are a shell.
 
 Rules
   1. Same inputs, same bytes: lines take time and numbers from the exchange alone.

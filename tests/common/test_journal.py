@@ -87,6 +87,14 @@ def test_files_are_private(tmp_path: Path) -> None:
         os.umask(old)
 
 
+def test_an_open_file_is_closed_to_others(tmp_path: Path) -> None:
+    """A journal that somebody copied back with the wrong mode is private again before a row is written."""
+    path = written(tmp_path / "j.sqlite", Wake())
+    path.chmod(0o644)
+    with Journal(path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 @pytest.mark.parametrize(("sync", "level"), [(JournalSync.NORMAL, 1), (JournalSync.FULL, 2)])
 def test_sync_level(tmp_path: Path, sync: JournalSync, level: int) -> None:
     """Rule 1: journal.sync decides what a row survives."""

@@ -8,9 +8,9 @@ from tests.mesh.live import LiveMesh, live_mesh
 
 
 @pytest.fixture(scope="module")
-def mesh() -> Iterator[LiveMesh]:
-    """Give a mesh that quotes; a test must leave it quoting."""
-    with live_mesh() as living:
+def mesh(request: pytest.FixtureRequest) -> Iterator[LiveMesh]:
+    """Give a mesh that quotes, with the module's CHANGES to the settings; a test must leave it quoting."""
+    with live_mesh(getattr(request.module, "CHANGES", None)) as living:
         living.wait_ready()
         living.wait_quoting()
         yield living

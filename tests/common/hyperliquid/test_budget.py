@@ -2,7 +2,7 @@
 
 from random import Random
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from common.hyperliquid.budget import CONNECTIONS_PER_MIN_MAX, MINUTE, WAIT_MAX, WAIT_MIN, MinuteBudget, ReconnectPace
@@ -64,7 +64,8 @@ def test_pace() -> None:
     assert WAIT_MIN <= pace.wait(now) < 2 * WAIT_MIN
 
 
-@given(st.lists(st.booleans(), min_size=1, max_size=200), st.integers())
+@given(st.lists(st.booleans(), min_size=80, max_size=120), st.integers())
+@example([True] * 100, 1)
 def test_connections_a_minute(successes: list[bool], seed: int) -> None:
     """Rule 3: even a venue that accepts and drops at once sees no more than its limit in any minute."""
     pace, now, made = ReconnectPace(Random(seed).random), Nanos(0), []

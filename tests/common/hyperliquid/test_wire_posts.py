@@ -77,6 +77,7 @@ def test_whole_action() -> None:
         *((ok({"filled": {"oid": 1, "totalSz": "0.000001"}}), ONE), (ok({"filled": {"oid": 1, "totalSz": "0"}}), ONE)),
         *((ok({"filled": {"oid": 1, "totalSz": "NaN"}}), ONE), (ok(FILLED), PostedItems((77,)))),
         *((b"null", ONE), (b"", ONE), (b'{"status":"ok"}', ONE), (b'{"status":"maybe","response":{}}', ONE)),
+        (ok(RESTING).replace(b'"ok"', b'"maybe"'), ONE),
         *((b'{"status":"err","response":{}}', ONE), (b'{"status":"ok","response":{"type":"default"}}', ONE)),
         (b'{"status":"ok","response":{"type":"order","data":{"status":"running"}}}', ONE),
     ],

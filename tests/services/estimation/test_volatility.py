@@ -98,6 +98,13 @@ def test_a_gap_joins_nothing(gap_ms: int, *, joined: bool) -> None:
     assert (estimator.volatilities().total > 10 * quiet) is joined
 
 
+def test_no_pair_across_a_gap() -> None:
+    """Two returns before a gap and two after it are four samples of realised variance and two pairs."""
+    rows = [*seconds(100, 101, 102), *seconds(100, 101, 102, start=50)]
+    estimator = walk(volatility(half_life_s=1e9, fast_half_life_s=1e9), rows)
+    assert estimator.volatilities().effective_samples == pytest.approx(2)
+
+
 def test_a_restart_joins_nothing() -> None:
     """The feed was broken: prices before and after are not compared, what was learnt stays, and time may go back."""
     estimator = walk(volatility(), seconds(*([100.0] * 50)))
@@ -111,6 +118,8 @@ def test_a_restart_joins_nothing() -> None:
     estimator.add(50.0, Millis(2_000))
     assert estimator.refused == 0
     assert estimator.volatilities().total == pytest.approx(before.total)
+    estimator.add(55.0, Millis(3_000))
+    assert estimator.volatilities().total > 10 * before.total
 
 
 def test_silence_makes_unsure() -> None:

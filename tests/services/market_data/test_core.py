@@ -208,6 +208,21 @@ def test_a_failed_question_is_asked_again() -> None:
     assert story.take(Ask) == [Ask(2, MetaQuery())]
 
 
+def test_old_answers_change_nothing() -> None:
+    """Rule 6: only the failure of the last question is a reason to ask again."""
+    story = script().at(1).ignore().send(UP, UP).ignore().send(QueryFailed(query_id=1, reason="timeout")).until(9)
+    assert story.take(Ask) == []
+
+
+def test_a_new_socket_may_begin_anywhere() -> None:
+    """Rule 2: order is judged within one connection; an absurd stamp does not outlive it."""
+    story = fresh().send(book(1.1, venue_ms=10**15)).ignore()
+    story.send(book(1.2)).expect()
+    story.send(StreamDown(connection=1, reason="closed"), StreamUp(connection=2)).ignore()
+    story.send(book(1.3))
+    assert story.take(Book) == [book(1.3)]
+
+
 def test_every_coin_counts() -> None:
     """READY needs each coin; a malformed message has no coin and counts for all; strangers are named."""
     story = script(SETTINGS).at(1).ignore().send(UP, meta(), book(1), context(1)).ignore()

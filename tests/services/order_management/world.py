@@ -60,6 +60,7 @@ class World:
     def __init__(self, seed: int, *, faults: bool = True) -> None:
         self.chance = Random(seed)
         self.faults = faults
+        self.rough = self.chance.choice((0.1, 0.3, 1.0))  # how often what stops all quoting happens
         self.now = seconds(1_000)
         self.venue = ModelVenue(SETTINGS.instruments())
         self.venue.at(self.now)
@@ -188,22 +189,23 @@ class World:
 
     def step(self) -> None:
         """One thing happens, then time passes."""
+        heard = self.connected
         moves: list[tuple[float, Callable[[], None]]] = [
-            (8, lambda: self._serve(self.requests, self._answer_request)),
-            (8, lambda: self._serve(self.posts, self._arrive)),
-            (8, lambda: self._serve(self.cancels, self._cancel)),
-            (8, lambda: self._serve(self.asks, self._answer_query)),
-            (14, lambda: self._serve(self.answers, self.send)),
-            (10, self._tell_update),
-            (10, self._tell_fill),
-            (6, self._trade),
-            (2, self._venue_cancels),
+            (20 * bool(self.requests), lambda: self._serve(self.requests, self._answer_request)),
+            (10 * bool(self.posts), lambda: self._serve(self.posts, self._arrive)),
+            (10 * bool(self.cancels), lambda: self._serve(self.cancels, self._cancel)),
+            (10 * bool(self.asks), lambda: self._serve(self.asks, self._answer_query)),
+            (15 * bool(self.answers), lambda: self._serve(self.answers, self.send)),
+            (10 * bool(self.venue.updates), self._tell_update),
+            (10 * bool(self.venue.fills_told), self._tell_fill),
+            (3, self._trade),
+            (1 * self.rough, self._venue_cancels),
             (3, self._move_market),
-            (1, self._toggle_posture),
-            (1.5, self._toggle_stream),
-            (1, self._ghost),
-            (0.7, self._crash),
-            (0.5, self._foreign),
+            (5 if self.quiet_risk else self.rough, self._toggle_posture),
+            (1 * self.rough if heard else 5, self._toggle_stream),
+            (2 * bool(self.ghosts), self._ghost),
+            (0.5 * self.rough, self._crash),
+            (0.5 * self.rough, self._foreign),
         ]
         weights, actions = zip(*moves, strict=True)
         self.chance.choices(actions, weights)[0]()
@@ -319,7 +321,7 @@ class World:
         self.shift += self.chance.choice((-1, 1))
 
     def _toggle_posture(self) -> None:
-        self.quiet_risk = not self.quiet_risk
+        self.quiet_risk = not self.quiet_risk and self.faults
 
     def _toggle_stream(self) -> None:
         if not self.connected:

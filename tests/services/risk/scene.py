@@ -372,6 +372,9 @@ class Scene:
     def placed(self) -> list[Sign]:
         return [sign for sign in self.signs if isinstance(sign.action, Place | Modify)]
 
+    def state(self) -> ServiceState:
+        return self.risk.state
+
     def level(self, coin: str = "BTC") -> PostureLevel:
         return self.risk._facts.board.level(coin)
 

@@ -1,5 +1,6 @@
 """Stories of risk as a whole: start, approvals, silence, stop; tests/services/risk/scene.py plays the rest."""
 
+import msgspec
 import pytest
 
 from common.actor import Record
@@ -40,15 +41,15 @@ def test_nothing_is_approved_before_everything_was_read() -> None:
     """Rule 1: halt directory, link and reads one after the other; until then every request is vetoed."""
     scene = Scene()
     scene.wait(1)
-    assert scene.risk.state is ServiceState.STARTING
+    assert scene.state() is ServiceState.STARTING
     scene.send(scene.request(bid(1)))
     assert codes(scene.last(Approval)) == {"not_ready"}
     scene.send(HaltDirectory())
-    assert scene.risk.state is ServiceState.RECONCILING
+    assert scene.state() is ServiceState.RECONCILING
     assert scene.risk.detail == "no venue link"
     scene.send(StreamUp(connection=1))
     scene.wait(5)
-    assert scene.risk.state is ServiceState.READY
+    assert scene.state() is ServiceState.READY
     scene.send(scene.request(bid(2)))
     assert scene.last(Approval).approved == (bid(2).cloid,)
 
@@ -60,7 +61,7 @@ def test_without_a_journal_the_last_expiry_passes_first() -> None:
     scene.wait(3.75)
     assert scene.risk.detail == "orders of an earlier life may still arrive"
     scene.wait(0.5)
-    assert scene.risk.state is ServiceState.READY
+    assert scene.state() is ServiceState.READY
 
 
 def test_an_earlier_life_is_burnt() -> None:
@@ -73,7 +74,7 @@ def test_an_earlier_life_is_burnt() -> None:
     second.send(HaltDirectory(), StreamUp(connection=1))
     assert [sign.nonce for sign in second.signs if isinstance(sign.action, Noop)] == [nonce]
     second.wait(0.5)
-    assert second.risk.state is ServiceState.READY
+    assert second.state() is ServiceState.READY
     assert second.risk._facts.ledger.pending("BTC") == (0, 0)
 
 
@@ -88,7 +89,7 @@ def test_a_nonce_that_was_used_proves_no_absence() -> None:
     second.open[9] = venue_order(order, 9, placed_ms=second.venue_ms)
     second.send(HaltDirectory(), StreamUp(connection=1))
     second.wait(1)
-    assert second.risk.state is ServiceState.READY
+    assert second.state() is ServiceState.READY
     assert second.risk._facts.ledger.pending("BTC") == (800, 0)
     assert second.latches == []
 
@@ -106,14 +107,14 @@ def test_a_lost_link_closes_until_everything_was_read_again() -> None:
     """Rule 1: user streams do not replay, so a reconnect is a new start without the burning."""
     scene = Scene().ready()
     scene.send(StreamDown(connection=1, reason="closed"))
-    assert scene.risk.state is ServiceState.RECONCILING
+    assert scene.state() is ServiceState.RECONCILING
     assert scene.level() is PostureLevel.PULL_QUOTES
     scene.answering = False
     scene.send(StreamUp(connection=2))
     assert scene.risk.detail == "to be read: account, fills, orders"
     scene.answering = True
     scene.wait(6)
-    assert scene.risk.state is ServiceState.READY
+    assert scene.state() is ServiceState.READY
 
 
 # --- rule 2: approvals ---------------------------------------------------------------------------------
@@ -232,7 +233,8 @@ def test_order_management_s_worse_numbers_bind() -> None:
     scene.send(worse, scene.request(bid(1)))
     assert codes(scene.last(Approval)) == {"position"}
     assert scene.last(Exposure).headroom_bid < 800
-    scene.send(PendingExposure(**{name: 0 for name in worse.__struct_fields__} | {"coin": "BTC"}))
+    agreed = msgspec.structs.replace(worse, pending_bid=Lots(0), worst_case_max_position=Lots(0))
+    scene.send(agreed)
     scene.send(scene.request(bid(2)))
     assert scene.last(Approval).approved == (bid(2).cloid,)
 

@@ -39,11 +39,11 @@ PLAIN = View(
 )
 
 
-def order(side: Side = Side.BUY, ticks: int = 600_000, lots: int = 1_000, **fields: Any) -> OrderIntent:  # noqa: ANN401  # any field
+def order(side: Side = Side.BUY, ticks: int = 600_000, lots: int = 1_000, **fields: Any) -> OrderIntent:  # any field
     return OrderIntent(cloid="0x", coin="BTC", side=side, ticks=Ticks(ticks), lots=Lots(lots), **fields)
 
 
-def view(**fields: Any) -> View:  # noqa: ANN401  # any field
+def view(**fields: Any) -> View:  # any field
     return msgspec.structs.replace(PLAIN, **fields)
 
 

@@ -51,7 +51,7 @@ def arm(scene: Scene, names: str = "a.json", signature: bytes = b"good") -> ArmA
 def test_a_file_halts_at_once() -> None:
     """Rule 1: posture, state and every later request say so."""
     scene = halted_scene()
-    assert scene.risk.state is ServiceState.HALTED
+    assert scene.state() is ServiceState.HALTED
     assert scene.level() is PostureLevel.HALTED
     assert scene.last(Halt) == Halt(halted=True, latched=True, contained=False, causes=(FILE,))
     scene.send(scene.request(ask(2)))
@@ -62,7 +62,7 @@ def test_an_unreadable_directory_halts() -> None:
     """Rule 1: doubt is a halt."""
     scene = Scene().ready()
     scene.send(HaltDirectory(readable=False))
-    assert scene.risk.state is ServiceState.HALTED
+    assert scene.state() is ServiceState.HALTED
 
 
 def test_a_notice_halts_until_the_directory_was_looked_at() -> None:
@@ -180,7 +180,7 @@ def test_a_start_with_a_halted_directory_contains_too() -> None:
     second = Scene(first.rows, epoch=8, now=first.now, directory=HALTED)
     second.open[9] = venue_order(bid(1), 9)
     second.send(HALTED, StreamUp(connection=1))
-    assert second.risk.state is ServiceState.HALTED
+    assert second.state() is ServiceState.HALTED
     second.wait(1)
     assert {type(sign.action) for sign in second.signs} == {CancelOrders, Noop}
     second.open.clear()
@@ -206,7 +206,7 @@ def test_the_operator_ends_a_halt() -> None:
     assert effects[2] == Unlatch(("a.json",))
     assert not scene.last(Halt).halted
     scene.wait(6)
-    assert scene.risk.state is ServiceState.READY
+    assert scene.state() is ServiceState.READY
     scene.send(scene.request(bid(2)))
     assert scene.last(Approval).approved == (cloid(2),)
 
@@ -225,7 +225,7 @@ def test_a_bad_command_clears_nothing(names: str, signature: bytes, reason: str)
     scene.wait(2)
     answer = arm(scene, names, signature)
     assert (answer.ok, answer.reason, answer.cleared) == (False, reason, ())
-    assert scene.risk.state is ServiceState.HALTED
+    assert scene.state() is ServiceState.HALTED
 
 
 def test_arming_waits_for_containment() -> None:
@@ -247,7 +247,7 @@ def test_a_file_that_is_not_named_keeps_the_halt() -> None:
     scene.directory = HaltDirectory(files=(FILE, later))
     scene.send(scene.directory)
     assert arm(scene).ok
-    assert scene.risk.state is ServiceState.HALTED
+    assert scene.state() is ServiceState.HALTED
     assert scene.last(Halt).causes == (later,)
 
 
@@ -257,7 +257,7 @@ def test_vanished_files_latch_anew() -> None:
     scene.directory = HaltDirectory()
     scene.send(HaltDirectory())
     assert scene.latches[-1].cause == "halt files vanished"
-    assert scene.risk.state is ServiceState.HALTED
+    assert scene.state() is ServiceState.HALTED
 
 
 def test_a_crime_is_judged_once() -> None:

@@ -1,122 +1,31 @@
-"""The strategy's rules, one test each; every setting moves a target; the laws that hold for any input."""
+"""The strategy's rules, one test each; laws and settings are in test_laws.py."""
 
-from decimal import Decimal
 from math import inf, nan
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from common.actor import Exit, Send, replay
-from common.config import Coin, Settings
-from common.messages import (
-    Book,
-    Estimate,
-    Exposure,
-    FeedHealth,
-    Message,
-    Position,
-    Posture,
-    PostureLevel,
-    QuoteTarget,
-    ServiceState,
-    Stopping,
-    TopOfBook,
-)
-from common.units import MILLISECOND, SECOND, Lots, Millis, Nanos
+from common.actor import Exit
+from common.config import Coin
+from common.messages import FeedHealth, PostureLevel, QuoteTarget, ServiceState, Stopping
 from services.strategy.core import Inbox, Strategy
 from services.strategy.quoting import Reason
-from tests.market import BID, BOOT, SETTINGS, at, book, top, with_settings
+from tests.market import BID, BOOT, SETTINGS, at, book, top
 from tests.script import Script
-
-BTC = msgspec.structs.replace(SETTINGS, coins={"BTC": SETTINGS.coins["BTC"]})
-LIMIT = 5_309  # lots: 6,000 USD at 113,001
-FRESH = FeedHealth(coin="BTC", fresh=True, reason="", book_age_ms=1, context_age_ms=1)
-
-
-def estimate(
-    seconds: float, *, coin: str = "BTC", fair: float = BID + 5.0, sigma: float = 1e-4, warm: bool = True
-) -> Estimate:
-    return Estimate(
-        coin=coin,
-        as_of=at(seconds),
-        book_venue_ms=Millis(int(seconds * 1_000)),
-        mid_ticks=BID + 5.0,
-        fair_ticks=fair,
-        sigma_per_sqrt_s=sigma,
-        sigma_total_per_sqrt_s=sigma,
-        jump_ratio=1.0,
-        effective_samples=100.0,
-        confidence=0.9,
-        warm=warm,
-    )
-
-
-def position(lots: int, *, coin: str = "BTC", proven: bool = True) -> Position:
-    return Position(
-        coin=coin,
-        lots=Lots(lots),
-        entry=None,
-        realized_pnl=Decimal(0),
-        fees=Decimal(0),
-        funding=Decimal(0),
-        fills=0,
-        as_of_ms=Millis(1),
-        proven=proven,
-    )
-
-
-def exposure(
-    lots: int,
-    *,
-    coin: str = "BTC",
-    headroom_bid: int | None = None,
-    headroom_ask: int | None = None,
-    pending_bid: int = 0,
-    pending_ask: int = 0,
-) -> Exposure:
-    return Exposure(
-        coin=coin,
-        position=Lots(lots),
-        pending_bid=Lots(pending_bid),
-        pending_ask=Lots(pending_ask),
-        worst_case_max_position=Lots(lots + pending_bid),
-        worst_case_min_position=Lots(lots - pending_ask),
-        headroom_bid=Lots(max(0, LIMIT - lots) if headroom_bid is None else headroom_bid),
-        headroom_ask=Lots(max(0, LIMIT + lots) if headroom_ask is None else headroom_ask),
-    )
-
-
-def posture(level: PostureLevel = PostureLevel.NORMAL, **coins: PostureLevel) -> Posture:
-    return Posture(level=level, coins=coins, causes=(), risk_epoch=1)
-
-
-def story(settings: Settings = BTC, *, lots: int = 0, level: PostureLevel = PostureLevel.NORMAL) -> Script[Inbox]:
-    """Return a strategy that has just heard everything, at 1 s; what it said last is still to be taken."""
-    script: Script[Inbox] = Script(Strategy(settings, BOOT))
-    script.at(1).ignore()
-    return script.send(posture(level), FRESH, top(1), estimate(1), position(lots), exposure(lots))
-
-
-def last(script: Script[Inbox]) -> QuoteTarget:
-    return script.take(QuoteTarget)[-1]
-
-
-def reasons(script: Script[Inbox]) -> tuple[str, str]:
-    target = last(script)
-    return target.reason_bid, target.reason_ask
-
-
-def said(settings: Settings = BTC, *, lots: int = 0, level: PostureLevel = PostureLevel.NORMAL) -> QuoteTarget:
-    return last(story(settings, lots=lots, level=level))
-
-
-def shifted(target: QuoteTarget) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    return [(q.ticks, q.lots) for q in target.bids], [(q.ticks, q.lots) for q in target.asks]
-
-
-# --- rules -----------------------------------------------------------------------------------------
+from tests.services.strategy.facts import (
+    BTC,
+    FRESH,
+    LIMIT,
+    estimate,
+    exposure,
+    last,
+    position,
+    posture,
+    reasons,
+    said,
+    shifted,
+    story,
+)
 
 
 def test_a_target_in_full() -> None:
@@ -323,6 +232,13 @@ def test_never_crossing_the_newest_book() -> None:
     assert [q.ticks for q in last(script).asks] == [1_131_010]
 
 
+def test_an_older_view_is_no_price() -> None:
+    """Rule 5: newest is by venue time; a late book does not move what we quote against."""
+    script = story().ignore().send(book(1.2, venue_ms=999, bid=1_129_000, ask=1_129_010)).expect()
+    script.send(book(1.2, venue_ms=1_000, bid=1_129_000, ask=1_129_010))
+    assert [q.ticks for q in last(script).bids] == [1_129_000]
+
+
 def test_inventory_leans() -> None:
     """Half of the limit long moves both sides down by half a half-spread (2 bps, 22.6 USD)."""
     flat, long = shifted(said()), shifted(said(lots=LIMIT // 2))
@@ -380,113 +296,3 @@ def test_a_new_socket_may_begin_anywhere() -> None:
     script.send(estimate(1.1))
     script.until(1.4)
     assert last(script).book_venue_ms == 1_100
-
-
-# --- every setting acts ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("section", "key", "value"),
-    [
-        ("strategy", "levels", 2),
-        ("strategy", "half_spread_bps", 4.0),
-        ("strategy", "level_step_bps", 3.0),
-        ("strategy", "volatility_multiple", 2.0),
-        ("strategy", "horizon_s", 4.0),
-        ("strategy", "full_inventory_shift", 0.5),
-        ("strategy", "cold_premium_bps", 4.0),
-        ("strategy", "widen_premium_bps", 1.0),
-        ("coins.BTC", "order_usd", 400.0),
-        ("coins.BTC", "max_order_usd", 300.0),
-        ("coins.BTC", "max_position_usd", 3_000.0),
-        ("risk", "price_band_bps", 15.0),
-        ("risk", "reference_gap_bps", 0.01),
-        ("liveness", "valid_until", 3),
-        ("liveness", "posture_unheard", 1),
-        ("liveness", "book_feed", 1),
-    ],
-)
-def test_every_setting_moves_a_target(section: str, key: str, value: float) -> None:
-    """With a cold estimate, half of the limit, and Widen, each key shows."""
-    changed = with_settings(section, **{key: value})
-    targets = []
-    for settings in (SETTINGS, changed):
-        script: Script[Inbox] = Script(Strategy(settings, BOOT))
-        script.at(1).ignore()
-        wide = posture(PostureLevel.WIDEN)
-        script.send(wide, FRESH, top(1), estimate(1, fair=BID + 7.0, warm=False), position(2_000), exposure(2_000))
-        script.until(1.25)
-        targets.append([target for target in script.take(QuoteTarget) if target.coin == "BTC"][-1])
-    assert targets[0] != targets[1]
-
-
-# --- laws ------------------------------------------------------------------------------------------
-
-moments = st.integers(0, 60).map(lambda tenth: tenth / 10)
-floats = st.floats(allow_nan=True, allow_infinity=True)
-lots_ = st.integers(-6_000, 6_000)
-levels_ = st.sampled_from(PostureLevel)
-messages = st.one_of(
-    st.builds(top, moments, bid=st.integers(BID - 300, BID + 300) | st.none(), ask=st.integers(BID, BID + 400)),
-    st.builds(book, moments, bid=st.integers(BID - 300, BID + 300), ask=st.integers(BID, BID + 400)),
-    st.builds(estimate, moments, fair=st.floats(BID * 0.99, BID * 1.01), sigma=st.floats(1e-6, 1e-3)),
-    st.builds(estimate, moments, fair=floats, sigma=floats),
-    st.builds(position, lots_, proven=st.booleans()),
-    st.builds(exposure, lots_, pending_bid=st.integers(0, 999), pending_ask=st.integers(0, 999)),
-    st.builds(posture, levels_),
-    st.sampled_from([FRESH, msgspec.structs.replace(FRESH, fresh=False)]),
-)
-full: tuple[Message, ...] = (posture(), FRESH, top(0), estimate(0), position(0), exposure(0))
-traffic = st.lists(st.tuples(st.integers(0, 6 * SECOND).map(Nanos), messages), max_size=40).map(
-    lambda tape: [(Nanos(0), message) for message in full] + sorted(tape, key=lambda tick: tick[0])
-)
-
-
-@given(traffic)
-def test_laws(tape: list[tuple[Nanos, Inbox]]) -> None:
-    """Equal tapes, equal bytes; post-only against the newest book; one reason for each side without levels."""
-    first, second = Strategy(BTC, BOOT), Strategy(BTC, BOOT)
-    effects = list(replay(first, tape))
-    assert msgspec.msgpack.encode(effects) == msgspec.msgpack.encode(list(replay(second, tape)))
-    for (now, _), batch in zip(tape, effects, strict=True):
-        assert len(batch) <= 1
-        for effect in batch:
-            assert isinstance(effect, Send)
-            target = effect.message
-            assert isinstance(target, QuoteTarget)
-            assert bool(target.bids) is (target.reason_bid == "")
-            assert bool(target.asks) is (target.reason_ask == "")
-            assert all(Reason(reason) for reason in (target.reason_bid, target.reason_ask) if reason)
-            assert target.valid_until == now + 1_000 * MILLISECOND
-            if target.bids and target.asks:
-                assert target.bids[0].ticks < target.asks[0].ticks
-
-
-@given(traffic)
-def test_never_crossing_whatever_comes(tape: list[tuple[Nanos, Inbox]]) -> None:
-    """The newest view by venue time is never crossed."""
-    strategy, seen = Strategy(BTC, BOOT), None
-    for now, message in tape:
-        if isinstance(message, Book | TopOfBook):
-            seen = message if seen is None or message.venue_ms >= seen.venue_ms else seen
-        if isinstance(message, FeedHealth) and not message.fresh:
-            seen = None
-        for effect in strategy.handle(message, now):
-            assert isinstance(effect, Send)
-            target = effect.message
-            assert isinstance(target, QuoteTarget)
-            if target.bids or target.asks:
-                assert seen is not None
-                bid, ask = (seen.bid, seen.ask) if isinstance(seen, TopOfBook) else (seen.bids[0], seen.asks[0])
-                assert bid is not None
-                assert ask is not None
-                assert all(level.ticks < ask[0] for level in target.bids)
-                assert all(level.ticks > bid[0] for level in target.asks)
-
-
-@given(st.integers(-LIMIT, LIMIT).filter(bool), st.sampled_from([PostureLevel.NORMAL, PostureLevel.WIDEN]))
-def test_the_reducing_side_survives(lots: int, level: PostureLevel) -> None:
-    """Normal, Widen and ReduceOnly all leave the way back open."""
-    for posture_level in (level, PostureLevel.REDUCE_ONLY):
-        target = said(lots=lots, level=posture_level)
-        assert target.asks if lots > 0 else target.bids

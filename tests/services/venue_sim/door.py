@@ -1,4 +1,4 @@
-"""A short language for stories at the venue's door: signed requests and frames in, answers and messages out."""
+"""A short language for stories at the venue's door: requests and frames in, answers out."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Requests at the door: schema, canonical form, signer. The vectors were made with the venue's official client."""
+"""Requests at the door: schema, canonical form, signer. The vectors are of the official client."""
 
 from typing import Any
 

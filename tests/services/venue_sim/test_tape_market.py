@@ -9,8 +9,11 @@ from common.units import Lots, Side, Ticks
 from services.venue_sim.api import (
     ActionRequest,
     Block,
+    ExternalBook,
     ExternalLevel,
+    ExternalTrade,
     FillEvent,
+    OracleUpdate,
     OrderSpec,
     PlaceOrders,
     Tif,
@@ -84,6 +87,15 @@ def test_pace(recording: Path) -> None:
     assert play.bid == BTC.ticks("113010")
     play.at(1_500)
     assert play.bid == BTC.ticks("113020")
+
+
+def test_order_within_a_block(recording: Path) -> None:
+    """Rule 1: what one block brings is fed in recorded order: the touch before the trade that met it."""
+    play = Play(recording)
+    play.market.step(play.exchange, START_MS)
+    play.market.step(play.exchange, START_MS + 450)
+    fed = [type(each) for each in play.exchange._inputs if not isinstance(each, OracleUpdate)]
+    assert fed == [ExternalBook, ExternalBook, ExternalTrade]
 
 
 def test_speed(recording: Path) -> None:

@@ -1,0 +1,139 @@
+"""When risk asks the venue, and what it may cost."""
+
+from common.actor import Ask
+from common.messages.venue import AccountQuery, FillsQuery, MetaQuery, OpenOrdersQuery, OrderStatusQuery
+from common.units import SECOND, Millis, Nanos
+from services.risk.audit import WEIGHTS, Audit, Kind
+
+SINCE = Millis(1_000_000)
+PLENTY = 100_000
+
+
+def at(seconds: float) -> Nanos:
+    return Nanos(int(seconds * SECOND))
+
+
+def answer(audit: Audit, asks: list[Ask]) -> None:
+    for ask in asks:
+        audit.on_answer(ask.query_id)
+
+
+def test_periods() -> None:
+    """Rule 1: account every 5 s, orders every 10 s, fills every 30 s, the universe only when wanted."""
+    audit = Audit(PLENTY, Nanos(0))
+    seen: list[str] = []
+    for second in range(60):
+        asks = audit.questions(at(second), SINCE, [])
+        seen += [type(ask.query).__name__ for ask in asks]
+        answer(audit, asks)
+    assert {name: seen.count(name) for name in sorted(set(seen))} == {
+        "AccountQuery": 12,
+        "FillsQuery": 2,
+        "OpenOrdersQuery": 6,
+    }
+
+
+def test_wanting_brings_it_forward() -> None:
+    """Rule 1: at once, or a pause after the last one of its kind."""
+    audit = Audit(PLENTY, Nanos(0))
+    answer(audit, audit.questions(at(1), SINCE, []))
+    audit.want(Kind.META, at(2))
+    audit.want(Kind.ACCOUNT, at(2), at(1.5))
+    assert [ask.query for ask in audit.questions(at(2), SINCE, [])] == [MetaQuery()]
+    assert audit.deadline(at(2)) == at(2.5)
+    assert [ask.query for ask in audit.questions(at(2.5), SINCE, [])] == [AccountQuery()]
+
+
+def test_one_of_a_kind_at_a_time() -> None:
+    """Rule 2: another one follows the answer, and a paused wish does not pile up behind one under way."""
+    audit = Audit(PLENTY, Nanos(0))
+    (orders,) = [ask for ask in audit.questions(at(1), SINCE, []) if ask.query == OpenOrdersQuery()]
+    audit.want(Kind.ORDERS, at(1))
+    audit.want(Kind.ACCOUNT, at(1), at(0.1))
+    assert audit.questions(at(2), SINCE, []) == []
+    assert audit.on_answer(orders.query_id) is Kind.ORDERS
+    assert audit.on_answer(orders.query_id) is None
+    assert [ask.query for ask in audit.questions(at(2), SINCE, [])] == [OpenOrdersQuery()]
+
+
+def test_failures_are_repeated_ever_more_slowly() -> None:
+    """Rule 2: after 1, 2, 4, 4 seconds; a success begins anew."""
+    audit = Audit(PLENTY, Nanos(0))
+    now, pauses = at(1), []
+    ask = _orders(audit, now)
+    for _ in range(4):
+        assert ask is not None
+        audit.on_failure(ask.query_id, now)
+        for pause in range(1, 9):
+            ask = _orders(audit, Nanos(now + at(pause)))
+            if ask is not None:
+                break
+        now = Nanos(now + at(pause))
+        pauses.append(pause)
+    assert ask is not None
+    assert pauses == [1, 2, 4, 4]
+    audit.on_answer(ask.query_id)
+    audit.want(Kind.ORDERS, now)
+    ask = audit.questions(now, SINCE, [])[0]
+    audit.on_failure(ask.query_id, now)
+    assert _orders(audit, Nanos(now + at(1)))
+
+
+def _orders(audit: Audit, now: Nanos) -> Ask | None:
+    return next((ask for ask in audit.questions(now, SINCE, []) if ask.query == OpenOrdersQuery()), None)
+
+
+def test_a_lost_question_does_not_block_for_ever() -> None:
+    """Rule 2: after ten seconds without any word it is asked again."""
+    audit = Audit(PLENTY, Nanos(0))
+    audit.questions(at(1), SINCE, [])
+    assert audit.questions(at(10.9), SINCE, []) == []
+    assert _orders(audit, at(11)) is not None
+
+
+def test_fills_overlap_and_wait_for_their_cursor() -> None:
+    """Rule 1: nothing is asked before it is known since when; then a minute earlier than that."""
+    audit = Audit(PLENTY, Nanos(0))
+    assert all(not isinstance(ask.query, FillsQuery) for ask in audit.questions(at(1), None, []))
+    assert audit.questions(at(2), SINCE, [])[0].query == FillsQuery(Millis(940_000))
+
+
+def test_orders_by_cloid() -> None:
+    """Rule 2: one question for each order at a time, a second apart, twenty under way at most."""
+    audit = Audit(PLENTY, Nanos(0))
+    audit.questions(at(1), SINCE, [])
+    names = [str(number) for number in range(25)]
+    asks = audit.questions(at(1), SINCE, names)
+    assert [ask.query for ask in asks] == [OrderStatusQuery(name) for name in names[:20]]
+    answer(audit, asks)
+    assert [ask.query for ask in audit.questions(at(1.5), SINCE, names)] == [
+        OrderStatusQuery(name) for name in names[20:]
+    ]
+    assert len(audit.questions(at(2), SINCE, names)) == 15
+
+
+def test_the_budget_holds_and_keeps_a_reserve() -> None:
+    """Rule 3: routine questions leave a third, urgent ones may take it, nobody takes more."""
+    audit = Audit(60, Nanos(0))
+    first = audit.questions(at(1), SINCE, [])
+    assert {type(ask.query) for ask in first} == {AccountQuery, OpenOrdersQuery}  # fills would touch the reserve
+    assert audit.deadline(at(1)) == at(1.1)
+    answer(audit, first)
+    audit.want(Kind.ORDERS, at(1))
+    assert audit.questions(at(1), SINCE, [])[0].query == OpenOrdersQuery()
+    total = sum(WEIGHTS.values())
+    assert total > 60
+
+
+def test_a_minute_of_urgency_stays_within_the_share() -> None:
+    """Rule 3: however much is wanted, at most the burst and a minute's refill are spent."""
+    audit, spent = Audit(450, Nanos(0)), 0
+    for tenth in range(600):
+        now = at(tenth / 10)
+        for kind in Kind:
+            audit.want(kind, now)
+        asks = audit.questions(now, SINCE, [str(tenth)])
+        for ask in asks:
+            kind_found = audit.on_answer(ask.query_id)
+            spent += WEIGHTS[kind_found] if kind_found else 2
+    assert 800 < spent <= 900

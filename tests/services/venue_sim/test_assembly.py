@@ -1,0 +1,81 @@
+"""A venue is put together for a home, and put together again after it was killed."""
+
+from pathlib import Path
+
+import msgspec
+
+from common.hyperliquid.signing import user_signed_digest
+from common.units import Millis
+from services.venue_sim import universe
+from services.venue_sim.assembly import Plan, assemble
+from services.venue_sim.state_file import StateFile
+from services.venue_sim.venue import HttpAnswer, Venue
+from tests.services.venue_sim.door import AGENT, ALICE
+
+START = Millis(1_700_000_000_000)
+PLAN = Plan(coins=universe.coins({}), seed=3, account=ALICE.address, agents={"risk": AGENT.address})
+
+
+def ask(venue: Venue, now: int, **question: object) -> object:
+    (answer,) = venue.request(1, "POST", "/info", msgspec.json.encode(question), Millis(now))
+    assert isinstance(answer, HttpAnswer)
+    return msgspec.json.decode(answer.body)
+
+
+def test_a_home_is_admitted() -> None:
+    """Rule 1: before the first block the account has money and its agent signs for it."""
+    venue = assemble(PLAN, START, None, last_sequence=0)
+    assert ask(venue, START, type="userRole", user=AGENT.address) == {"role": "agent", "data": {"user": ALICE.address}}
+    state = ask(venue, START, type="clearinghouseState", user=ALICE.address)
+    assert isinstance(state, dict)
+    assert state["withdrawable"] == "100000.0"
+
+
+def lived(path: Path, plan: Plan) -> tuple[Venue, int]:
+    """Run a venue for a minute and save it."""
+    venue, file, now = assemble(plan, START, None, last_sequence=0), StateFile(path), int(START)
+    for _ in range(850):
+        now += 70
+        file.save(venue.step(Millis(now)).changes)
+    file.close()
+    return venue, now
+
+
+def test_prices_go_on(tmp_path: Path) -> None:
+    """Rule 2: the market comes back around the last oracle price, blocks count on, and time does not go back."""
+    before, now = lived(tmp_path / "venue.sqlite", PLAN)
+    oracle, block = before.exchange.info.oracle("BTC"), before.exchange.info.block
+    assert oracle != before.exchange.info.rules("BTC").oracle_ticks
+    saved = StateFile(tmp_path / "venue.sqlite").load()
+    after = assemble(PLAN, START, saved, last_sequence=0)
+    assert after.exchange.info.time_ms == now
+    assert after.exchange.info.oracle("BTC") == oracle
+    after.step(Millis(now + 70))
+    assert after.exchange.info.block == block + 1
+    top = after.exchange.info.top("BTC")
+    assert top.bid is not None
+    assert top.ask is not None
+    assert top.bid.ticks < top.ask.ticks
+    assert abs(top.bid.ticks - oracle) < oracle * 0.001
+
+
+def test_a_revoked_agent_stays_out(tmp_path: Path) -> None:
+    """Rule 1 does not undo what the account did: an agent that it removed is not approved again."""
+    venue, file, now = assemble(PLAN, START, None, last_sequence=0), StateFile(tmp_path / "venue.sqlite"), int(START)
+    removal: dict[str, object] = {
+        "type": "approveAgent",
+        "signatureChainId": "0x66eee",
+        "hyperliquidChain": "Testnet",
+        "agentAddress": "0x" + "0" * 40,
+        "agentName": "risk",
+        "nonce": now,
+    }
+    signature = msgspec.to_builtins(ALICE.sign_digest(user_signed_digest(removal)))
+    body = msgspec.json.encode({"action": removal, "nonce": now, "signature": signature})
+    venue.request(1, "POST", "/exchange", body, START)
+    file.save(venue.step(Millis(now + 70)).changes)
+    assert ask(venue, now + 70, type="userRole", user=AGENT.address) == {"role": "missing"}
+    again = assemble(PLAN, Millis(now + 140), file.load(), last_sequence=0)
+    file.close()
+    assert ask(again, now + 140, type="userRole", user=AGENT.address) == {"role": "missing"}
+    assert ask(again, now + 140, type="userRole", user=ALICE.address) == {"role": "user"}

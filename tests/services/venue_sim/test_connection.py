@@ -1,0 +1,108 @@
+"""Bytes on a socket: HTTP and WebSocket on one port, broken ones too, and clients that do not read."""
+
+import asyncio
+import contextlib
+import json
+import socket as sockets
+from pathlib import Path
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from common import witness
+from services.venue_sim import address_limits, connection
+from services.venue_sim.witness import LogFiles
+from tests.services.venue_sim.door import ALICE
+from tests.services.venue_sim.live_server import hear, live, raw, socket, subscribe
+
+
+def test_broken_http() -> None:
+    """What is no HTTP, or too much of it, is answered with 4xx and closed; the venue goes on."""
+
+    async def story(port: int) -> None:
+        assert (await raw(port, b"\x00\x01nonsense\r\n\r\n")).startswith(b"HTTP/1.1 400 ")
+        long = b"POST /info HTTP/1.1\r\nHost: x\r\nA: " + b"a" * (2 * connection.HEAD_BYTES_MAX)
+        with contextlib.suppress(ConnectionError):  # it may close before it has read everything
+            assert (await raw(port, long)).startswith(b"HTTP/1.1 431 ")
+        size = connection.BODY_BYTES_MAX + 1
+        head = f"POST /info HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode()
+        with contextlib.suppress(ConnectionError):  # same
+            assert (await raw(port, head + b"a" * size)).startswith(b"HTTP/1.1 413 ")
+        upgrade = b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        assert b"400" in (await raw(port, upgrade)).splitlines()[0]
+        assert b"404" in (await raw(port, upgrade.replace(b"/ws", b"/other"))).splitlines()[0]
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+            assert (await http.get("/health")).status_code == 200
+
+    live(story)
+
+
+def test_requests_in_a_row() -> None:
+    """One connection carries many requests, also when the next arrives before the answer of the last."""
+
+    async def story(port: int) -> None:
+        one = b'POST /info HTTP/1.1\r\nHost: x\r\nContent-Length: 19\r\n\r\n{"type":"perpDexs"}'
+        last = one.replace(b"Host: x", b"Host: x\r\nConnection: close")
+        answer = await raw(port, one + one + last)
+        assert answer.count(b"HTTP/1.1 200 OK") == 3
+        assert answer.count(b"[null]") == 3
+
+    live(story)
+
+
+def test_frames() -> None:
+    """Fragments are put together, ping frames answered, too large frames refused, closes echoed."""
+
+    async def story(port: int) -> None:
+        async with socket(port) as opened:
+            await opened.send(['{"method":', '"ping"', "}"])
+            assert json.loads(await opened.recv()) == {"channel": "pong"}
+            await (await opened.ping())
+        assert opened.close_code == 1000
+        async with socket(port) as opened:
+            with contextlib.suppress(ConnectionClosed):  # it may close before we have written everything
+                await opened.send("a" * (connection.FRAME_BYTES_MAX + 1))
+            with pytest.raises(ConnectionClosed):
+                await opened.recv()
+
+    live(story)
+
+
+def test_who_does_not_read_is_dropped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A client that does not read loses its connection; one that does hears on."""
+    monkeypatch.setattr(connection, "SEND_BUFFER_BYTES_MAX", 10_000)
+    monkeypatch.setitem(address_limits.LIMITS, "2025", address_limits.Limits(messages_per_minute=1_000_000))
+
+    async def story(port: int) -> None:
+        plain = sockets.create_connection(("127.0.0.1", port))
+        plain.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4_096)
+        reader, writer = await asyncio.open_connection(sock=plain, limit=1_000)
+        writer.write(
+            b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        await reader.readuntil(b"\r\n\r\n")
+        writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport can
+        async with socket(port) as other:
+            payload = {"type": "webData2", "user": ALICE.address}
+            frame = json.dumps({"method": "post", "id": 1, "request": {"type": "info", "payload": payload}})
+            masked = bytes([0x81, 0xFE]) + len(frame).to_bytes(2, "big") + bytes(4) + frame.encode()
+            with contextlib.suppress(ConnectionError):
+                while not dropped(tmp_path):
+                    writer.write(masked * 200)
+                    await asyncio.wait_for(writer.drain(), 5)
+                    await asyncio.sleep(0.02)
+            await subscribe(other, type="l2Book", coin="BTC")
+            await hear(other, "l2Book")
+        writer.transport.abort()
+
+    live(story, LogFiles(tmp_path))
+    assert dropped(tmp_path)
+
+
+def dropped(directory: Path) -> bool:
+    return any(
+        isinstance(line, witness.Connection) and line.event == "close" and line.detail == "does not read"
+        for line in witness.read(directory)
+    )
