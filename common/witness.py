@@ -6,7 +6,8 @@ wire's B and A; `t` is venue time in ms, `block` the number of the block that th
 
 Rules
   1. `seq` grows by one from line to line, over restarts of the venue too; a gap is a deleted file or a fault.
-  2. Lines of one block stand in the order of what happened; lines of an action come before its effects.
+  2. Lines of one block: arrivals (actions, connections), then verdicts in the order of execution, then orders, fills
+     and trades as they happened, then accounts and books as the block left them.
   3. Orders and fills of the market's own participants are left out; their trades are not.
   4. A line that a crash cut short is skipped.
 """
@@ -145,7 +146,10 @@ class Account(Line, frozen=True, kw_only=True):
 
 
 class Connection(Line, frozen=True, kw_only=True):
-    """A WebSocket: `event` is open, close, drop, subscribe or unsubscribe; HTTP refusals are `http`, number 0."""
+    """What concerns a WebSocket: `event` is open, close, drop, subscribe, unsubscribe, or post for a refused post.
+
+    A request refused over HTTP is event http of number 0; `detail` begins with its status.
+    """
 
     number: int
     event: str

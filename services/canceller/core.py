@@ -12,7 +12,7 @@ Rules
      the venue refuses it, the refusal is shown.
 """
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from typing import Final, TypeAlias, assert_never
 
 import msgspec
@@ -50,7 +50,7 @@ from common.messages.venue import AccountQuery, Action, CancelOrders, OpenOrders
 from common.units import MILLISECOND, SECOND, Millis, Nanos
 from common.venue_clock import VenueClock
 from services.canceller.dead_man import DeadMan
-from services.canceller.silence import Silence
+from services.canceller.silence import Firings, Silence
 from services.canceller.sweep import Sweep
 
 Inbox: TypeAlias = (
@@ -76,10 +76,10 @@ Inbox: TypeAlias = (
 WATCHED: Final = ("risk", "order_management")
 KNOWN_MAX: Final = 20_000  # cloids that risk announced; an older one is looked up at the venue instead
 BATCH_MAX: Final = 200  # venue rule: items per action
+PAUSE_UNITS: Final = 4  # we wake every unit; a gap of this many means that this process itself stood still
 POST_LIFE: Final = Nanos(2 * SECOND)  # a cancel that could not leave by then is asked for anew
 LIST_READ: Final = Nanos(15 * SECOND)  # open orders are read this often when nothing fires: four times a minute
 FIRING_GAP: Final = Nanos(2 * SECOND)  # between sweeps while a silence lasts
-FIRING_WINDOW: Final = Nanos(600 * SECOND)
 HEALTH_AFTER_FIRING: Final = Nanos(5 * SECOND)  # of health, before `firing` is taken back
 
 
@@ -120,10 +120,10 @@ class Canceller:
         self._stopping = False
         self._firing = ""
         self._firing_at = Nanos(0)
-        self._fired: deque[Nanos] = deque()
-        self._firings = 0
+        self._firings = Firings(settings.canceller.firings_max)
         self._dead_man = DeadMan(settings.canceller.schedule_horizon_ms, boot.started_at)
         self._status_at = boot.started_at
+        self._now = boot.started_at
 
     @property
     def state(self) -> ServiceState:
@@ -139,6 +139,9 @@ class Canceller:
 
     def handle(self, message: Inbox, now: Nanos) -> list[Effect]:
         effects: list[Effect] = []
+        if now - self._now >= PAUSE_UNITS * self._unit:
+            self._silence.forgive(now)
+        self._now = now
         match message:
             case Wake() | HaltNotice():
                 pass  # the shell reads the halt directory after a notice
@@ -224,7 +227,7 @@ class Canceller:
             epoch=self._epoch,
             venue_read_at=self._read_at,
             firing=self._firing,
-            firings=self._firings,
+            firings=self._firings.total,
             schedule_cancel=self._dead_man.word,
         )
 
@@ -332,14 +335,9 @@ class Canceller:
         return effects
 
     def _count_firing(self, now: Nanos) -> list[Effect]:
-        self._firings += 1
-        self._fired.append(now)
-        while self._fired and self._fired[0] <= now - FIRING_WINDOW:
-            self._fired.popleft()
-        if len(self._fired) >= self._settings.canceller.firings_max:
-            self._fired.clear()
-            return [Latch("canceller fired too often", f"{self._firing}; {self._firings} firings since start")]
-        return []
+        if not self._firings.add(now):
+            return []
+        return [Latch("canceller fired too often", f"{self._firing}; {self._firings.total} firings since start")]
 
     # --- signing and posting -----------------------------------------------------------------------------
 

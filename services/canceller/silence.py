@@ -2,13 +2,18 @@
 
 Rules
   1. A service is silent when nothing was heard of it for the limit; the limit starts anew when this process starts.
-  2. A service that announced its stop is silent without blame: what follows is swept, but does not count as a firing.
+  2. After this process itself stood still, every limit starts anew: its own absence is not theirs.
+  3. A service that announced its stop is silent without blame: what follows is swept, but does not count as a firing.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
+from typing import Final
 
 from common.messages import Heartbeat
-from common.units import Nanos
+from common.units import SECOND, Nanos
+
+FIRING_WINDOW: Final = Nanos(600 * SECOND)
 
 
 @dataclass(slots=True)
@@ -26,6 +31,10 @@ class Silence:
             self.heard[beat.service] = now
             self.announced[beat.service] = beat.stopping
 
+    def forgive(self, now: Nanos) -> None:
+        """Rule 2."""
+        self.heard = dict.fromkeys(self.watched, now)
+
     def silent(self, now: Nanos) -> tuple[str, ...]:
         return tuple(name for name in self.watched if now - self.heard.get(name, self.started_at) >= self.limit)
 
@@ -37,3 +46,23 @@ class Silence:
         """Return when the next one falls silent; None when all have."""
         due = [Nanos(self.heard.get(name, self.started_at) + self.limit) for name in self.watched]
         return min((at for at in due if at > now), default=None)
+
+
+@dataclass(slots=True)
+class Firings:
+    """Counts the firings that count; `limit` of them within the window are too many."""
+
+    limit: int
+    total: int = 0
+    recent: deque[Nanos] = field(default_factory=deque[Nanos])
+
+    def add(self, now: Nanos) -> bool:
+        """Count one; True when it is one too many, and the count begins anew."""
+        self.total += 1
+        self.recent.append(now)
+        while self.recent[0] <= now - FIRING_WINDOW:
+            self.recent.popleft()
+        if len(self.recent) < self.limit:
+            return False
+        self.recent.clear()
+        return True

@@ -215,5 +215,5 @@ class Cancelling:
         """The cancel may have failed, or may not have been sent: ask the venue, and look again soon."""
         self._desk.want_status(order, now)
         if order.gone_at is None:
-            wait = NOOP_AGAIN << min(order.cancel_tries - 1, WAIT_DOUBLINGS_MAX)
+            wait = NOOP_AGAIN << min(max(0, order.cancel_tries - 1), WAIT_DOUBLINGS_MAX)
             order.check_at = Nanos(min(now + wait, order.check_at or now + wait))

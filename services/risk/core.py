@@ -104,6 +104,7 @@ Inbox: TypeAlias = (
     | SignFailed
 )
 
+PAUSE_UNITS: Final = 4  # we wake every unit; a gap of this many means that this process itself stood still
 STOP_MAX: Final = Nanos(5 * SECOND)
 
 
@@ -136,6 +137,7 @@ class Risk:
         self._levered = False
         self._stop_at: Nanos | None = None
         self._now = boot.started_at
+        self._pause = settings.liveness.units(PAUSE_UNITS)
 
     # --- the actor ---------------------------------------------------------------------------------
 
@@ -167,6 +169,8 @@ class Risk:
         return min((at for at in due if at is not None), default=None)
 
     def handle(self, message: Inbox, now: Nanos) -> list[Effect]:
+        if now - self._now >= self._pause:
+            self._facts.roster.on_own_pause(now)
         self._now = now
         effects = self._on(message, now)
         prices = isinstance(message, Book | TopOfBook | AssetContext)

@@ -141,7 +141,7 @@ class ExposureLedger:
         if cloid is not None and is_ours(cloid, self._tag):
             self._decisions.arrived(cloid)
             evidence = f"fill {fill.tid} of {cloid}: {fill.side.value} {fill.lots} lots at {fill.ticks}"
-            if self._decisions.unapproved(cloid, fill.venue_ms):
+            if entry is None and self._decisions.unapproved(cloid, fill.venue_ms):  # a known order was judged before
                 return [Finding(kind="unapproved fill", coin=fill.coin, evidence=evidence, fatal=True)]
             return []
         if fill.oid in self._foreign:

@@ -6,6 +6,7 @@ Rules
   2. A cause of our own latches once between two armings, durably before anything else happens.
   3. Halted: ours are cancelled by this key and by the canceller, then contained (kill.py).
   4. Only a command signed by the operator ends a halt: exactly the files that it names, and only once contained.
+     What the person has looked at is not judged again; what still holds (a daily loss) latches at once anew.
   5. Files that vanish without such a command latch anew.
 """
 
@@ -137,6 +138,8 @@ class Halting:
         assert nonce is not None, "venue time is known"
         self._facts.decisions.use(nonce)
         self._facts.decisions.begin_at(Millis(nonce))
+        for coin in self._facts.limits:
+            self._facts.ledger.position(coin).rebase(now)
         self._latched.clear()
         self._unlatching = True
         answer = ArmAnswer(request_id=request.request_id, ok=True, reason=verdict.reason, cleared=cleared)

@@ -30,11 +30,6 @@ class Recovery:
         for kind in sorted(self._missing):
             audit.want(kind, now)
 
-    def abandon(self) -> None:
-        """The socket is gone: what was read says nothing about now."""
-        self._missing |= {Kind.ACCOUNT, Kind.ORDERS, Kind.FILLS}
-        self._began_at = None
-
     def on_answer(self, kind: Kind, asked_at: Nanos) -> None:
         if self._began_at is not None and asked_at >= self._began_at:
             self._missing.discard(kind)

@@ -7,7 +7,8 @@ Rules
   4. The canceller's last good read of the venue must be recent, and it must not be firing; each further firing
      holds quotes back for twice as long, from 5 s up to a minute, until it has been quiet for 10 minutes.
   5. Whoever reports a build other than ours does not trade with us.
-  6. A member that is absent for the recovery time is a kill, unless it said that it was stopping.
+  6. A member that is absent for the recovery time is a kill, unless it said that it was stopping. Time in which this
+     process itself stood still proves nobody's absence: the recovery time starts anew after it.
 """
 
 from typing import Final
@@ -42,6 +43,7 @@ class Roster:
         )
         self._target_limit = liveness.units(liveness.valid_until)
         self._recovery = liveness.units(liveness.recovery)
+        self._resumed_at = started_at  # when this process last came back from standing still
         self._heard: dict[str, Nanos] = {}
         self._beats: dict[str, Heartbeat] = {}
         self._targets: dict[str, tuple[QuoteTarget, Nanos]] = {}
@@ -80,6 +82,9 @@ class Roster:
             self._fired_at = now
         self._firing = status.firing
 
+    def on_own_pause(self, now: Nanos) -> None:
+        self._resumed_at = now
+
     # --- judging -------------------------------------------------------------------------------------
 
     def reconciled(self, epoch: int) -> bool:
@@ -114,7 +119,8 @@ class Roster:
         for name in ROSTER:
             beat = self._beats.get(name)
             announced = beat is not None and beat.stopping
-            if not announced and now - self._heard.get(name, self._started_at) >= self._recovery:
+            since = max(self._heard.get(name, self._started_at), self._resumed_at)
+            if not announced and now - since >= self._recovery:
                 return name
         return ""
 

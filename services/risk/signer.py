@@ -113,7 +113,7 @@ class SecondLimits:
         if not mid or now - seen_at > self._mid_age:
             return f"no recent mid of {order.coin}"
         deviation_bps = abs(order.ticks - mid) / mid * 10_000
-        if deviation_bps >= Decimal(str(self._settings.max_deviation_bps)):
+        if deviation_bps > Decimal(str(self._settings.max_deviation_bps)):
             return f"{order.coin} price {deviation_bps:.0f} bps from the mid"
         if self._usd(order.coin, order.ticks, order.lots) > Decimal(str(self._settings.max_order_usd)):
             return f"{order.coin} order above the second limit"

@@ -73,9 +73,7 @@ class VenueWatch:
     # --- what others want of it --------------------------------------------------------------------------
 
     def begin_again(self, now: Nanos) -> None:
-        """A person has looked at a halt: read everything anew."""
-        for coin in self._facts.limits:
-            self._facts.ledger.position(coin).rebase(now)
+        """A halt has ended: read everything anew."""
         if self.linked:
             self._recovery.begin(self._audit, now)
 
@@ -127,7 +125,6 @@ class VenueWatch:
                 return []
             case StreamDown():
                 self.linked = False
-                self._recovery.abandon()
                 for feed in self._facts.feeds.values():
                     feed.forget()
                 return []

@@ -131,6 +131,8 @@ class CoinStrategy:
             return Reason.STALE_BOOK
         if now - self._estimate.as_of >= self._market_age_max:
             return Reason.STALE_ESTIMATE
+        if not self._estimate.warm:
+            return Reason.WARMING_UP
         if not self._touch.two_sided:
             return Reason.ONE_SIDED_BOOK
         market = self._market()
@@ -149,7 +151,7 @@ class CoinStrategy:
             ask=touch.ask[0],
             fair_ticks=estimate.fair_ticks,
             sigma_per_sqrt_s=estimate.sigma_per_sqrt_s,
-            warm=estimate.warm,
+            confidence=estimate.confidence,
         )
 
     # --- output ------------------------------------------------------------------------------------

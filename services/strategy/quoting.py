@@ -33,6 +33,7 @@ class Reason(StrEnum):
     FEED_NOT_FRESH = "feed_not_fresh"  # market_data says so
     STALE_BOOK = "stale_book"  # older than `liveness.book_feed` units
     STALE_ESTIMATE = "stale_estimate"
+    WARMING_UP = "warming_up"  # the estimators have not seen `estimation.warm_up_ms` of this market yet
     ONE_SIDED_BOOK = "one_sided_book"
     BAD_ESTIMATE = "bad_estimate"  # not positive and finite, or further from the mid than `risk.reference_gap_bps`
     NO_EXPOSURE = "no_exposure"  # position never heard, or risk's exposure not for `liveness.posture_unheard` units
@@ -51,15 +52,17 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     ask: Ticks
     fair_ticks: float
     sigma_per_sqrt_s: float
-    warm: bool
+    confidence: float  # 0..1: how much of sigma is the market's, the rest being the prior's
 
     @property
     def mid_ticks(self) -> float:
         return (self.bid + self.ask) / 2
 
     def is_sane(self, gap_max_bps: float) -> bool:
-        """Say whether the estimate is positive, finite, and belongs to this market: no further from its mid."""
+        """Say whether the estimate is positive, finite, a share where it is one, and near this market's mid."""
         if not all(isfinite(number) and number > 0 for number in (self.fair_ticks, self.sigma_per_sqrt_s)):
+            return False
+        if not 0 <= self.confidence <= 1:
             return False
         return abs(self.fair_ticks - self.mid_ticks) <= gap_max_bps / BPS * self.mid_ticks
 
@@ -92,7 +95,7 @@ def shape(strategy: Strategy, market: Market, inventory: float, *, widen: bool) 
     parts = {
         "base": strategy.half_spread_bps,
         "volatility": strategy.volatility_multiple * market.sigma_per_sqrt_s * sqrt(strategy.horizon_s) * BPS,
-        "cold": 0.0 if market.warm else strategy.cold_premium_bps,
+        "cold": strategy.cold_premium_bps * (1 - market.confidence),
         "widen": strategy.widen_premium_bps if widen else 0.0,
     }
     share = max(-1.0, min(1.0, inventory))

@@ -12,7 +12,11 @@ from common.simulation.network import Weather
 from common.units import MILLISECOND, SECOND, Nanos
 from tests.common.simulation.whole_mesh import ORDER, SETTINGS, WholeMesh
 
-SETTLE_S = 25  # a recovery: last expiry and margin, two empty lists, fills, account, posture's hold-off
+FROZEN_S = 20  # less than the recovery time, after which risk halts for good; its own pause counts for nobody's
+RISK_FROZEN_S = 40
+SETTLE_S = (
+    40  # a recovery: last expiry and margin, two empty lists, fills, account, posture's hold-off, a cold estimator
+)
 
 
 def position_of(mesh: WholeMesh, coin: str) -> Decimal:
@@ -76,12 +80,13 @@ def test_the_frozen_one_leaves_no_quotes(silent: str) -> None:
     mesh = WholeMesh(13).run_for(30)
     assert mesh.judge.resting()
     limit_s = SETTINGS.liveness.unit_ms * (SETTINGS.liveness.canceller_silence + 1) / 1_000 + 1
-    mesh.simulation.freeze(silent, Nanos(mesh.simulation.now + 30 * SECOND))
+    frozen_s = RISK_FROZEN_S if silent == "risk" else FROZEN_S
+    mesh.simulation.freeze(silent, Nanos(mesh.simulation.now + frozen_s * SECOND))
     mesh.run_for(limit_s)
     assert mesh.judge.resting() == {}
     mesh.run_for(5)
     assert mesh.judge.resting() == {}
-    mesh.run_for(30 + SETTLE_S)
+    mesh.run_for(frozen_s + SETTLE_S)
     check_ready(mesh)
     check_truth(mesh)
 

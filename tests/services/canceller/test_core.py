@@ -203,6 +203,17 @@ def test_silence_sweeps(silent: str) -> None:
     assert story.ignore().until(LIMIT_S + 2 * UNIT_S).take(CancellerStatus)[-1].firing == f"silent: {silent}"
 
 
+def test_its_own_pause_is_nobodys_silence() -> None:
+    """A canceller that was frozen must not blame the others for what it could not hear."""
+    story = Story().alive()
+    story.until(UNIT_S).ignore()
+    story._now = Nanos(60 * SECOND)
+    story.send(Wake())
+    assert story.take(CancellerStatus)[-1].firing == ""
+    story.ignore().until(60 + LIMIT_S + UNIT_S)
+    assert story.take(CancellerStatus)[-1].firing
+
+
 def test_a_firing_counts_only_when_something_rested_unannounced() -> None:
     """Rule 4: an ordered stop is no fault, and neither is silence with nothing at stake."""
     for stopping, orders, firings in ((True, (order(OURS),), 0), (False, (), 0), (False, (order(OURS),), 1)):

@@ -61,6 +61,9 @@ class World:
         self.chance = Random(seed)
         self.faults = faults
         self.rough = self.chance.choice((0.1, 0.3, 1.0))  # how often what stops all quoting happens
+        self.lossy = self.chance.choice((0.3, 1.0, 3.0))  # how often a wire fails
+        self.pace = self.chance.choice((0.15, 0.5))  # how often time passes between two things
+        self.prompt = self.chance.random() < 0.3  # the venue answers questions at once, whatever else is slow
         self.now = seconds(1_000)
         self.venue = ModelVenue(SETTINGS.instruments())
         self.venue.at(self.now)
@@ -68,7 +71,8 @@ class World:
         self.epoch = 7
         self.nonce = 0
         self.handled = 0
-        self.crash_after: int | None = None
+        self.crash_after: int | None = None  # effects from now
+        self.crash_on_post = False  # after the next post
         self.quiet_risk = False
         self.shift = 0
         self.foreign: set[int] = set()  # oids of a person's own orders
@@ -134,6 +138,8 @@ class World:
                     self.inner.append(PostFailed(post_id=post_id, sent=False, reason="no socket"))
                 else:
                     self.posts.append((post_id, body))
+                    if self.crash_on_post:
+                        raise Crash
             case Ask(query_id=query_id):
                 self.asks.append((query_id, effect, self.now))
             case Exit():
@@ -176,7 +182,7 @@ class World:
 
     def restart(self, *, lose_home: bool = False) -> None:
         """Kill -9; what was on the wires goes on, what was to be heard is lost."""
-        self.crash_after = None
+        self.crash_after, self.crash_on_post = None, False
         self.ghosts += [body for _, body in self.posts]
         cancels = self.cancels
         self.epoch += 1
@@ -209,13 +215,16 @@ class World:
         ]
         weights, actions = zip(*moves, strict=True)
         self.chance.choices(actions, weights)[0]()
+        while self.prompt and self.asks:
+            self._serve(self.asks, self._answer_query)
+            self._serve(self.answers, self.send)
         self.check()
-        if self.chance.random() < 0.5:
+        if self.chance.random() < self.pace:
             self.advance(self.chance.choice(STEPS), healthy=not self._now_and_then(0.1))
             self.check()
 
     def _now_and_then(self, share: float) -> bool:
-        return self.faults and self.chance.random() < share
+        return self.faults and self.chance.random() < share * self.lossy
 
     def _serve(self, queue: list, act: Callable[..., None]) -> None:  # type: ignore[type-arg]  # of whatever waits
         """Take any of what waits: nothing promises an order between answers."""
@@ -257,6 +266,8 @@ class World:
             self.answers.append(PostFailed(post_id=post_id, sent=True, reason="no answer"))
             return
         posted = self.venue.receive(post_id, body, refuse=self._now_and_then(0.1))
+        if self._now_and_then(0.03):
+            posted = self.venue.receive(post_id, body)  # delivered twice, and the second answer is heard
         if self._now_and_then(0.1):
             self.answers.append(PostFailed(post_id=post_id, sent=True, reason="answer lost"))
         else:
@@ -342,6 +353,9 @@ class World:
     def _crash(self) -> None:
         if self.faults:
             self.crash_after = self.chance.randrange(1, 12)
+            self.crash_on_post = self.chance.random() < 0.5
+            if self.crash_on_post:
+                self.crash_after = None
 
     def _foreign(self) -> None:
         if self.faults:
@@ -392,7 +406,7 @@ class World:
     def settle(self, for_s: float = 25, *, stop: bool = False) -> None:
         """Heal everything, let time pass with prompt peers, then compare all that can be compared."""
         self.faults = False
-        self.crash_after = None
+        self.crash_after, self.crash_on_post = None, False
         self.quiet_risk = False
         self.ghosts.clear()
         if not self.connected:

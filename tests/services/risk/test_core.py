@@ -24,8 +24,10 @@ from common.messages import (
     StreamFills,
     StreamUp,
     VenueMeta,
+    VenueTime,
+    Wake,
 )
-from common.messages.venue import CancelOrders, Noop, Place, UpdateLeverage
+from common.messages.venue import CancelOrders, Noop, OrderStatusQuery, Place, UpdateLeverage
 from common.units import SECOND, Lots, Micros, Nanos
 from tests.services.risk.scene import SETTINGS, Scene, ask, bid, fill_of, venue_order
 
@@ -92,6 +94,30 @@ def test_a_nonce_that_was_used_proves_no_absence() -> None:
     assert second.state() is ServiceState.READY
     assert second.risk._facts.ledger.pending("BTC") == (800, 0)
     assert second.latches == []
+
+
+def test_a_used_nonce_is_followed_by_questions() -> None:
+    """Rule 1: what it placed may have filled meanwhile, so each order is asked for by cloid at once."""
+    first = Scene().ready()
+    order = bid(1)
+    first.send(first.request(order))
+    second = Scene(first.rows, epoch=8, now=Nanos(first.now + SECOND // 2))
+    second.consumed.add(first.placed()[-1].nonce)
+    second.send(HaltDirectory(), StreamUp(connection=1))
+    assert OrderStatusQuery(order.cloid) in [ask_.query for ask_ in second.asks]
+    assert second.risk._facts.ledger.pending("BTC") == (800, 0)
+
+
+def test_with_the_home_lost_old_orders_are_cancelled() -> None:
+    """Rule 1: orders of ours from before this memory are no crime; they count, and are cancelled where they show."""
+    scene = Scene()
+    scene.open[4] = venue_order(bid(1, lots=33), 4, placed_ms=scene.venue_ms - 60_000)
+    stamp = VenueTime(venue_ms=scene.venue_ms, resolution_ms=1)
+    scene.send(HaltDirectory(), stamp, StreamUp(connection=1))
+    cancels = [sign.action for sign in scene.signs if isinstance(sign.action, CancelOrders)]
+    assert [cancel.cloid for cancel in cancels[0].cancels] == [bid(1).cloid]
+    assert scene.risk._facts.ledger.pending("BTC") == (33, 0)
+    assert scene.latches == []
 
 
 def test_a_universe_that_contradicts_ends_the_process() -> None:
@@ -205,6 +231,26 @@ def test_requests_that_are_refused_whole(late: int, lapsed: int, epoch: int, cod
     answer = scene.last(Approval)
     assert (answer.request_id, answer.epoch) == (request.request_id, epoch)
     assert codes(answer) == ({code} if code else set())
+
+
+def test_a_frozen_process_judges_by_the_present() -> None:
+    """Rule 2: what was fresh before the freeze is judged anew with the request itself."""
+    scene = Scene().ready()
+    scene.now = Nanos(scene.now + 3 * SECOND)
+    scene.send(scene.request(bid(1)))
+    assert codes(scene.last(Approval)) == {"posture"}
+
+
+@pytest.mark.parametrize(("units", "kills"), [(3, True), (4, False)])
+def test_a_long_sleep_of_our_own_kills_nobody(units: int, kills: bool) -> None:
+    """Rule 3: a process that was stopped for minutes wakes up and hears its peers before it judges them."""
+    scene = Scene().ready()
+    scene.silent |= {"strategy"}
+    scene.wait(29)
+    scene.now = Nanos(scene.now + units * SECOND // 4)
+    scene.send(Wake())
+    scene.wait(0.5, alive=False)
+    assert bool(scene.latches) is kills
 
 
 def test_an_uncertain_venue_clock_approves_nothing() -> None:

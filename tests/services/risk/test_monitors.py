@@ -6,6 +6,8 @@ import pytest
 
 from common.messages import (
     Approval,
+    ArmAnswer,
+    ArmRequest,
     FindingRecord,
     Halt,
     Heartbeat,
@@ -103,6 +105,20 @@ def test_a_difference_pulls_then_kills() -> None:
     assert [latch.cause for latch in scene.latches] == ["BTC position difference"]
 
 
+def test_a_person_s_look_settles_a_difference() -> None:
+    """Rule 4: after the arming the venue's word is what everything starts from."""
+    scene = Scene().ready()
+    scene.positions["BTC"] = 100
+    scene.wait(20)
+    assert [latch.cause for latch in scene.latches] == ["BTC position difference"]
+    scene.send(ArmRequest(request_id=1, command=b"1.json", signature=b"good"))
+    assert scene.last(ArmAnswer).ok
+    scene.wait(15)
+    assert len(scene.latches) == 1
+    assert scene.risk._facts.ledger.position("BTC").lowest == 100
+    assert scene.level() is PostureLevel.NORMAL
+
+
 def test_a_fill_found_by_a_question_ends_the_difference() -> None:
     """Rule 4: a lost fill of ours is asked for at once, and nothing is killed."""
     scene = Scene().ready()
@@ -127,6 +143,13 @@ def test_daily_loss() -> None:
     scene.wait(5.25)
     assert [latch.cause for latch in scene.latches] == ["daily loss"]
     assert scene.state() is ServiceState.HALTED
+    scene.wait(2)
+    scene.send(ArmRequest(request_id=1, command=b"1.json", signature=b"good"))
+    assert scene.last(ArmAnswer).ok
+    assert [latch.cause for latch in scene.latches] == ["daily loss"] * 2
+    assert scene.state() is ServiceState.HALTED
+    scene.send(scene.request(bid(1)))
+    assert codes(scene.last(Approval)) == {"halted"}
 
 
 def test_one_phantom_equity_does_not_halt() -> None:

@@ -64,7 +64,16 @@ def test_a_fill_that_the_state_denies_differs() -> None:
     position.on_snapshot(Lots(10), Millis(200), Nanos(3))
     assert (position.highest, position.lowest, position.differs_since) == (10, 5, 3)
     position.rebase(Nanos(4))
-    assert (position.highest, position.lowest, position.differs_since) == (10, 10, None)
+    assert (position.highest, position.lowest) == (10, 10)
+    assert position.differs_since is None
+
+
+def test_the_fills_bind_where_they_are_worse() -> None:
+    """Rule 4: on the high side as on the low side."""
+    position = started()
+    fill(position, 5, 150)
+    position.on_snapshot(Lots(10), Millis(200), Nanos(3))
+    assert (position.highest, position.lowest) == (15, 10)
 
 
 def test_agreement_forgets_old_fills() -> None:

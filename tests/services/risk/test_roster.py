@@ -143,5 +143,15 @@ def test_absent_for_the_recovery_time_is_lost() -> None:
     for name in ("canceller", "market_data", "order_management"):
         roster.on_heartbeat(beat(name), Nanos(60 * UNIT))
     assert roster.lost(Nanos(120 * UNIT)) == "strategy"
-    roster.on_heartbeat(beat("strategy", stopping=True), Nanos(1))
+    roster.on_heartbeat(beat("strategy", stopping=True), Nanos(0))
     assert roster.lost(Nanos(120 * UNIT)) == ""
+
+
+def test_time_in_which_we_stood_still_proves_nobody_s_absence() -> None:
+    """Rule 6: the recovery time starts anew when this process comes back; silence is noticed all the same."""
+    roster = healthy()
+    back = 500 * UNIT
+    roster.on_own_pause(Nanos(back))
+    assert roster.silent("strategy", Nanos(back))
+    assert roster.lost(Nanos(back + 120 * UNIT - 1)) == ""
+    assert roster.lost(Nanos(back + 120 * UNIT)) == "canceller"

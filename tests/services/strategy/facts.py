@@ -26,7 +26,13 @@ FRESH: Final = FeedHealth(coin="BTC", fresh=True, reason="", book_age_ms=1, cont
 
 
 def estimate(
-    seconds: float, *, coin: str = "BTC", fair: float = BID + 5.0, sigma: float = 1e-4, warm: bool = True
+    seconds: float,
+    *,
+    coin: str = "BTC",
+    fair: float = BID + 5.0,
+    sigma: float = 1e-4,
+    warm: bool = True,
+    confidence: float = 1.0,
 ) -> Estimate:
     return Estimate(
         coin=coin,
@@ -38,7 +44,7 @@ def estimate(
         sigma_total_per_sqrt_s=sigma,
         jump_ratio=1.0,
         effective_samples=100.0,
-        confidence=0.9,
+        confidence=confidence,
         warm=warm,
     )
 

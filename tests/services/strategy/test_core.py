@@ -296,3 +296,12 @@ def test_a_new_socket_may_begin_anywhere() -> None:
     script.send(estimate(1.1))
     script.until(1.4)
     assert last(script).book_venue_ms == 1_100
+
+
+def test_a_cold_estimator_is_not_quoted_on() -> None:
+    """A restarted estimation knows nothing of this market yet: its first prices rest on no sample."""
+    script: Script[Inbox] = Script(Strategy(BTC, BOOT))
+    script.at(1).send(posture(), FRESH, top(1), estimate(1, warm=False), position(0), exposure(0))
+    assert script.take(QuoteTarget)[-1].reason_bid == Reason.WARMING_UP
+    script.send(estimate(1.1))
+    assert script.take(QuoteTarget)[-1].bids

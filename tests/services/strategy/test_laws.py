@@ -51,7 +51,7 @@ def test_every_setting_moves_a_target(section: str, key: str, value: float) -> N
         script: Script[Inbox] = Script(Strategy(settings, BOOT))
         script.at(1).ignore()
         wide = posture(PostureLevel.WIDEN)
-        script.send(wide, FRESH, top(1), estimate(1, fair=BID + 7.0, warm=False), position(2_000), exposure(2_000))
+        script.send(wide, FRESH, top(1), estimate(1, fair=BID + 7.0, confidence=0.5), position(2_000), exposure(2_000))
         script.until(1.25)
         targets.append([target for target in script.take(QuoteTarget) if target.coin == "BTC"][-1])
     assert targets[0] != targets[1]

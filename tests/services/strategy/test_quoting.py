@@ -17,7 +17,7 @@ from tests.market import ASK, BID
 BTC = Instrument(coin="BTC", asset=0, size_decimals=5)
 COIN = Coin(asset=0, size_decimals=5, max_position_usd=6_000.0, max_order_usd=2_000.0, order_usd=500.0)
 STRATEGY = Strategy()
-MARKET = Market(bid=Ticks(BID), ask=Ticks(ASK), fair_ticks=BID + 5.0, sigma_per_sqrt_s=0.0001, warm=True)
+MARKET = Market(bid=Ticks(BID), ask=Ticks(ASK), fair_ticks=BID + 5.0, sigma_per_sqrt_s=0.0001, confidence=1.0)
 PLENTY = Allowance(lots=Lots(10**9))
 
 
@@ -62,7 +62,7 @@ def test_parts_of_the_half_spread() -> None:
         "cold": 0.0,
         "widen": 0.0,
     }
-    cold = msgspec.structs.replace(MARKET, warm=False)
+    cold = msgspec.structs.replace(MARKET, confidence=0.0)
     assert shape(STRATEGY, cold, 0.0, widen=True).half_spread == pytest.approx(3 + 1 + 2 + 5)
     slower = msgspec.structs.replace(STRATEGY, horizon_s=4.0)
     assert shape(slower, MARKET, 0.0, widen=False).half_spread == pytest.approx(3 + 2)
@@ -159,7 +159,7 @@ def test_a_remainder_may_be_closed_whole() -> None:
 
 def test_components_add_up() -> None:
     """Fair x (1 + (skew + parts) / 10,000) is the innermost price of each side, exactly as quoted."""
-    cold = msgspec.structs.replace(MARKET, warm=False)
+    cold = msgspec.structs.replace(MARKET, confidence=0.0)
     distances = shape(STRATEGY, cold, 0.3, widen=True)
     bids, asks = levels(Side.BUY, market=cold, distances=distances), levels(Side.SELL, market=cold, distances=distances)
     said = components(cold, distances, bids, asks)
@@ -203,7 +203,7 @@ def markets(draw: st.DrawFn) -> Market:
         ask=Ticks(ask),
         fair_ticks=draw(st.floats(bid * 0.99, ask * 1.01)),
         sigma_per_sqrt_s=draw(st.floats(1e-9, 0.01)),
-        warm=draw(st.booleans()),
+        confidence=draw(st.floats(0, 1)),
     )
 
 

@@ -173,6 +173,22 @@ def test_every_action_is_typed() -> None:
     assert isinstance(typed[10], api.PlaceOrders)
 
 
+def test_references_lose_upper_case() -> None:
+    """Rule 2: orders are found by their cloids in lower case, whatever the client wrote."""
+    lower, upper = "0x" + "ab" * 16, "0x" + "AB" * 16
+    cancelled: dict[str, Any] = {"type": "cancelByCloid", "cancels": [{"asset": 0, "cloid": lower}]}
+    modified: dict[str, Any] = {"type": "modify", "oid": lower, "order": limit("1", "1")}
+    found = []
+    for action in (cancelled, modified):
+        sent = msgspec.json.decode(msgspec.json.encode(action).replace(lower.encode(), upper.encode()))
+        request = accepted(signed(ALICE, action, 5, sent=sent))
+        assert request.signer == ALICE.address
+        found.append(request.action)
+    assert found[0] == api.CancelOrders((api.CancelTarget(coin="BTC", ref=lower),))
+    assert isinstance(found[1], api.ModifyOrders)
+    assert found[1].modifies[0].ref == lower
+
+
 def test_off_the_grid() -> None:
     """Rule 5: numbers between the grid points become the core's unrepresentable ones."""
     action = accepted(signed(ALICE, place(limit("100000.05", "0.5"), limit("100000", "0.000001")), 5)).action

@@ -1,6 +1,7 @@
 """The server in this process: one port, the clock of blocks, patience, bugs."""
 
 import asyncio
+import errno
 import json
 from typing import Any
 
@@ -11,6 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from common.units import Millis
 from services.venue_sim import server, universe
 from services.venue_sim.assembly import Plan, assemble
+from services.venue_sim.durable import Changes
 from services.venue_sim.server import Server
 from tests.services.venue_sim.door import ALICE, limit, place, signed
 from tests.services.venue_sim.live_server import hear, live, now_ms, socket, subscribe
@@ -131,5 +133,36 @@ def test_a_bug_ends_the_server() -> None:
         with pytest.raises(ValueError, match="broken market"):
             await asyncio.wait_for(served.failed, 10)
         await served.stop()
+
+    asyncio.run(scene())
+
+
+def test_nobody_hears_of_what_is_not_stored() -> None:
+    """When the durable state takes a block no more, its answers never leave and the server ends."""
+
+    class Full:
+        """A disk that is full as soon as an account changes."""
+
+        def save(self, changes: Changes) -> None:
+            if changes.accounts:
+                raise OSError(errno.ENOSPC, "full")
+
+        def close(self) -> None:
+            """Hold nothing."""
+
+    async def scene() -> None:
+        venue = assemble(Plan(coins=universe.coins({}), seed=1), Millis(now_ms()), None, last_sequence=0)
+        served = Server(venue, block_ms=10, log_files=None, store=Full())
+        port = await served.start(0)
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http, socket(port) as opened:
+            await subscribe(opened, type="userNonFundingLedgerUpdates", user=ALICE.address)
+            assert (await hear(opened, "userNonFundingLedgerUpdates"))["isSnapshot"] is True
+            with pytest.raises(OSError, match="full"):
+                await asyncio.wait_for(served.failed, 10)
+            await served.stop()
+            with pytest.raises(ConnectionClosed):
+                await hear(opened, "userNonFundingLedgerUpdates")
+            with pytest.raises(httpx.HTTPError):
+                await http.get("/health")
 
     asyncio.run(scene())

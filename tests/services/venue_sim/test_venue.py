@@ -91,6 +91,16 @@ def test_weight_is_limited(door: Door) -> None:
     assert door.answer(door.post("/info", body))[0] == 200
 
 
+def test_long_answers_weigh_more(door: Door) -> None:
+    """Forty fills make userFills cost two more: so many fewer fit into the minute."""
+    door.rest(BOB, *(limit(str(100_000 + i), "0.001", buy=False) for i in range(40)))
+    door.do(ALICE, place(limit("100040", "0.04", tif="Ioc")))
+    door.block(after_ms=60_000)
+    body = msgspec.json.encode({"type": "userFills", "user": ALICE.address})
+    statuses = [door.answer(door.post("/info", body))[0] for _ in range(60)]
+    assert statuses.count(200) == 54  # at 22 each, instead of 60 at 20
+
+
 def test_other_paths_and_methods(door: Door) -> None:
     """Only POST /info and POST /exchange exist."""
     assert door.answer(door.post("/other", b""))[0] == 404
