@@ -1,4 +1,4 @@
-"""One TOML file, strictly read: an unknown key, a wrong type or an absurd value refuses the start by its path.
+"""One TOML file, strictly read: unknown keys, wrong types and absurd values refuse the start by path.
 
 `load(path)` gives the one frozen `Settings` that every service of a run shares; nothing else is configuration.
 """

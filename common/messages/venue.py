@@ -1,4 +1,4 @@
-"""What the venue said and what we ask of it, already in ticks and lots. Made by shells (hyperliquid/client.py)."""
+"""What the venue said and what we ask of it, already in ticks and lots. Made by shells (client.py)."""
 
 from decimal import Decimal
 from typing import TypeAlias

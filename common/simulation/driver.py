@@ -1,4 +1,4 @@
-"""The whole mesh in one process on a virtual clock: the same cores, a simulated network, venue and supervisor.
+"""The mesh in one process on a virtual clock: the same cores; network, venue, supervisor simulated.
 
 The driver imports no service: it is given actors and the factories that rebuild them after a crash. Equal seeds give
 equal histories.

@@ -1,4 +1,4 @@
-"""A network that misbehaves on purpose: delay, loss, repetition and partitions, all drawn from one seed."""
+"""A network that misbehaves on purpose: delay, loss, repetition, partitions, all drawn from one seed."""
 
 import random
 from dataclasses import dataclass, field

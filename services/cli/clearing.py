@@ -1,4 +1,4 @@
-"""`mm arm`: a person clears the halt. Only risk removes halt files, and only on the operator key's signature."""
+"""`mm arm`: a person clears the halt. Only risk removes halt files, on the operator's signature only."""
 
 import sys
 import time

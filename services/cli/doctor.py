@@ -29,7 +29,7 @@ PYTHON_MIN: Final = (3, 11)
 DISK_FREE_MIN: Final = 1024**3  # bytes; a busy day of journals, logs and tapes is about a tenth of it
 PACKAGES: Final = (
     *("pyzmq", "msgspec", "msgpack", "websockets", "httpx", "eth-account", "coincurve", "pycryptodome", "uvloop"),
-    *("prometheus-client", "supervisor", "structlog", "typer", "rich", "starlette", "uvicorn", "zstandard"),
+    *("prometheus-client", "supervisor", "structlog", "typer", "rich", "h11", "zstandard"),
 )
 
 

@@ -1,4 +1,4 @@
-"""Asks every service at once what it knows, so that one wedged process costs a second and not the answer."""
+"""Asks every service at once what it knows: one wedged process costs a second, not the answer."""
 
 import fcntl
 import time

@@ -1,4 +1,4 @@
-"""`mm halt`: write the halt file, tell everybody, prove that nothing of ours can arrive or rest any more.
+"""`mm halt`: write the halt file, tell everybody, prove that nothing of ours can arrive or rest.
 
 The file alone stops trading: every service looks into the directory, and risk before each signature. Nobody is asked
 for leave, and everything here works with risk, order_management or both dead.

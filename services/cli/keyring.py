@@ -1,4 +1,4 @@
-"""`mm keys`: make the keys of a home, and say which addresses its owner has to approve. Never shows a key."""
+"""`mm keys`: make the keys of a home, say which addresses its owner has to approve, never show a key."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Orders and fills for `mm orders` and `mm fills`: from the venue's list, or from order_management's journal. Pure.
+"""What `mm orders` and `mm fills` show, from the venue's list or order_management's journal. Pure.
 
 Rules
   1. The venue's list is proof. The journal alone is none: what it says may still fill is marked unproven.

@@ -1,4 +1,4 @@
-"""Reads of the venue that `mm` makes by itself: what rests, which coins exist, is the local venue alive.
+"""What `mm` reads of the venue by itself: what rests, which coins exist, is the local venue alive.
 
 They ask nobody else, so they work with every service dead.
 """

@@ -1,4 +1,4 @@
-"""Getting rid of orders: cancels through the canceller, noops for what is not acknowledged, until the venue proves it.
+"""Getting rid of orders: cancels, noops for what is not acknowledged, until the venue proves it.
 
 Rules
   1. A cancel is asked for once, and again only after a failure or a silence, later each time: never at every tick.

@@ -1,4 +1,4 @@
-"""Order management: what rests at the venue follows the target, and no order is ever lost, doubled or believed.
+"""Order management: what rests follows the target, and no order is ever lost, doubled or believed.
 
 Rules
   1. Every intent, approval and end of an order is recorded before what it describes is sent (placing.py).
@@ -16,7 +16,7 @@ Rules
 from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
-from common.actor import Boot, Effect, Exit, Record, Send
+from common.actor import Boot, Effect, Exit, Record
 from common.cloid import house_tag
 from common.config import Settings
 from common.ledger import Ledger, chained
@@ -29,18 +29,15 @@ from common.messages import (
     HaltDirectory,
     HaltNotice,
     Heartbeat,
-    LiveOrders,
     MalformedVenueData,
     Message,
     NoopSigned,
-    OrderCounts,
     OrderUpdates,
     Posted,
     PostFailed,
     Posture,
     QueryFailed,
     QuoteTarget,
-    Reconciled,
     SendFailed,
     ServiceState,
     Stopping,
@@ -67,6 +64,7 @@ from services.order_management.order_store import OrderStore
 from services.order_management.placing import Place, Placing
 from services.order_management.rebuild import Rebuilding, checkpoint
 from services.order_management.recovery import EmptyProof, Phase, Recovery
+from services.order_management.statements import Statements
 from services.order_management.tracked_order import TrackedOrder
 from services.order_management.watch import check_orders
 
@@ -134,10 +132,10 @@ class OrderManagement:
             desk, self._books, self._cancelling, any_rows=rebuilding.any_rows, started_at=boot.started_at
         )
         self._now = boot.started_at
-        self._unit_at = boot.started_at
+        self._statements = Statements(desk, self._books, self._recovery, boot.started_at)
+        self._checkpointed = False  # since recovery ended last
         self._replan = dict.fromkeys(self._coins)
         self._closed = "starting"  # why the whole account was closed at the last look
-        self._told: Reconciled | None = None
         self._stop_by: Nanos | None = None
         self._stop_proof = EmptyProof()
         self._answers: dict[type[Message], Callable[..., list[Effect]]] = {
@@ -179,7 +177,7 @@ class OrderManagement:
 
     def deadline(self) -> Nanos | None:
         due: list[Nanos | None] = [
-            self._unit_at,
+            self._statements.due,
             self._stop_by,
             self._gate.deadline(self._now),
             self._placing.deadline(self._now),
@@ -313,14 +311,16 @@ class OrderManagement:
 
     def _routine(self, now: Nanos) -> list[Effect]:
         effects = self._placing.on_time(now) + self._cancelling.on_time(now)
-        was_done = self._told is not None and self._told.done
         effects += self._recovery.advance(now)
         effects += check_orders(self._desk, self._cancelling, now)
         effects += self._obey(now)
-        if self._recovery.done and (not was_done or self._desk.rows >= CHECKPOINT_ROWS):
+        if self._recovery.done and (not self._checkpointed or self._desk.rows >= CHECKPOINT_ROWS):
             effects.append(Record(checkpoint(self._desk)))
             self._desk.rows = 0
-        effects += self._publish(now)
+        self._checkpointed = self._recovery.done
+        if now >= self._statements.due:
+            self._audit(now)
+        effects += self._statements.publish(now)
         effects += self._desk.queries.take(now, self._desk.new_id)
         if self._stop_by is not None and now >= self._stop_by:
             left = len(self._desk.store.open)
@@ -339,7 +339,7 @@ class OrderManagement:
             effects += self._cancelling.everything(closed, now)
         self._closed = closed
         # at every unit too: a hold may have ended
-        self._replan.update(dict.fromkeys(self._coins) if now >= self._unit_at else self._desk.store.changed)
+        self._replan.update(dict.fromkeys(self._coins) if now >= self._statements.due else self._desk.store.changed)
         open_coins = []
         for coin in self._coins:
             if why := self._gate.reason(coin, now):
@@ -368,40 +368,6 @@ class OrderManagement:
         if not self._cancelling.requoting:
             effects += self._cancelling.cancel(cancels, "requote", now, requote=True)
         return effects + self._placing.ask(places, now)
-
-    # --- full states -----------------------------------------------------------------------------------
-
-    def _publish(self, now: Nanos) -> list[Effect]:
-        unit = now >= self._unit_at
-        changed, self._desk.store.changed = self._desk.store.changed, {}
-        coins = self._coins if unit else [coin for coin in self._coins if coin in changed]
-        done = self._recovery.done
-        reconciled = Reconciled(epoch=self._desk.epoch, done=done, detail=self._recovery.detail)
-        effects: list[Effect] = []
-        for coin in coins:
-            if (position := self._books.position(coin, proven=done)) is not None:
-                effects.append(Send(position))
-            effects.append(Send(self._books.exposure(coin)))
-            effects.append(
-                Send(LiveOrders(coin=coin, orders=tuple(order.live() for order in self._desk.store.of_coin(coin))))
-            )
-        if unit or self._told is None or self._told.done != done:
-            effects.append(Send(reconciled))
-            self._told = reconciled
-        if unit:
-            effects.append(Send(OrderCounts(counts=self._counts())))
-            self._audit(now)
-            self._unit_at = Nanos(now + self._desk.settings.liveness.units(1))
-        return effects
-
-    def _counts(self) -> dict[str, int]:
-        store = self._desk.store
-        return {
-            **self._desk.counts,
-            **{f"state.{state}": times for state, times in store.reached.items()},
-            "open": len(store.open),
-            "refused_evidence": store.refused,
-        }
 
     def _audit(self, now: Nanos) -> None:
         """Rule 6; the account is read again by each of its answers."""

@@ -79,6 +79,10 @@ class Desk:
         since = Millis(max(0, self.cursor_ms - FILLS_OVERLAP_MS))
         self.queries.want("fills", FillsQuery(since), at)
 
+    def read_all_fills(self) -> None:
+        """Distrust the cursor: the next read of fills begins where the books begin."""
+        self.cursor_ms = min((books.opened_ms for books in self.ledger.coins.values()), default=Millis(0))
+
     def want_list(self, at: Nanos) -> None:
         self.queries.want("open", OpenOrdersQuery(), at)
 

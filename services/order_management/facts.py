@@ -1,4 +1,4 @@
-"""What the venue says, turned into evidence on orders. The venue is the witness; nothing here is believed halfway.
+"""What the venue says, turned into evidence on orders: it is the witness, nothing is half believed.
 
 Rules
   1. Fills count once, in any order, before or after the acknowledgement, for any order, ended ones too.
@@ -288,6 +288,7 @@ class VenueFacts:
                 effects += self._store.move(order, Evidence.ENDED, "fills read after its end", now)
             elif not order.complete and not order.fills_missing:
                 order.fills_missing = True
+                self._desk.read_all_fills()
                 effects += self._desk.finding(
                     "fills missing", order.coin, f"{order.cloid}: {order.filled} of {order.gone_filled}"
                 )

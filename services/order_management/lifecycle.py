@@ -1,4 +1,4 @@
-"""The life of an order as a closed table: (state, evidence) -> state. Everything else is refused, by name.
+"""The life of an order as a closed table: (state, evidence) -> state. All else is refused, by name.
 
 Rules
   1. Every pair of a state and an evidence is listed: as a transition or as refused, never both.

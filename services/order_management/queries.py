@@ -1,4 +1,4 @@
-"""Questions to the venue: each kind in flight at most once, repeated until answered, within the weight budget.
+"""Questions to the venue: each kind once in flight, repeated until answered, within the weight budget.
 
 Rules
   1. One question of a kind is in flight at a time. Wanted again meanwhile, it is asked anew after the answer:
@@ -51,9 +51,6 @@ class Queries:
         old = self._wanted.get(key)
         due = at if old is None else min(at, old.due)
         self._wanted[key] = _Wanted(query, due, 0 if old is None else old.tries)
-
-    def forget(self, key: str) -> None:
-        self._wanted.pop(key, None)
 
     def pending(self, key: str) -> bool:
         return key in self._wanted or key in self._asked_ids

@@ -1,4 +1,4 @@
-"""Orders whose time to be looked at has come: unanswered, gone without their fills, stuck, or long not heard of.
+"""Orders due for a look: unanswered, gone without their fills, stuck, or long not heard of.
 
 Rules
   1. An order without an answer for `order_expiry_ms` is Unknown, and asked about.

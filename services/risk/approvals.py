@@ -1,4 +1,4 @@
-"""From a request to a signature: the whole batch is judged, the good part is signed, every refusal has a code.
+"""From a request to a signature: the good part of a batch is signed, every refusal has a code.
 
 Rules
   1. A request that is late, of an old or unreconciled epoch, or asked while nothing may be signed, is refused whole.

@@ -1,4 +1,4 @@
-"""What risk publishes, as full states: posture, exposure, halt, counts; at every change and once a unit.
+"""What risk publishes, as full states: posture, exposure, halt, counts.
 
 Rules
   1. Everything is repeated every unit, changed or not: a lost message heals with the next.

@@ -1,4 +1,4 @@
-"""What this key ever signed, rebuilt from the journal: nonces, approved cloids, and what may still arrive.
+"""What this key ever signed, rebuilt from the journal: nonces, cloids, and what may still arrive.
 
 Rules
   1. A nonce is above every recorded one and not below venue time; it is recorded before it is signed.

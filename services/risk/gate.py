@@ -1,4 +1,4 @@
-"""The gate: one order against references, limits and ledger. Pure; every refusal has one of a closed set of codes.
+"""The gate: one order against references, limits and ledger; a closed set of refusals.
 
 Rules, in the order in which they are asked; the first that fails is the verdict
   1. Only configured coins, and only in a form that the venue takes: post-only, or immediate when it only reduces;

@@ -1,4 +1,4 @@
-"""Halted or not: the directory, its causes, the operator's command, and the proof that nothing of ours is left.
+"""Halted or not: the directory, the operator's command, and proof that nothing of ours is left.
 
 Rules
   1. A file in the halt directory, or a directory that cannot be read, halts; so does a notice, until the directory

@@ -1,4 +1,4 @@
-"""The one path of start, reconnect and arming: what must be read from the venue before anything is approved.
+"""Start, reconnect and arming are one path: what must be read before anything is approved.
 
 Rules
   1. Only answers to questions asked after this began count.

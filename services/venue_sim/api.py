@@ -1,4 +1,4 @@
-"""What goes into the exchange core and what comes out of one block: typed, in ticks, lots and micro-USD.
+"""What goes into the exchange and what one block gives back: typed, in ticks, lots and micro-USD.
 
 Flow: `Exchange.submit(ActionRequest)` and `Exchange.feed(MarketInput)` queue; `Exchange.step(now_ms)` executes one
 block and returns `Block(answers, events)`. Everything read between blocks is in services/venue_sim/views.py.

@@ -1,4 +1,4 @@
-"""The exchange: a pure state machine that is fed actions and market data and executes them block by block.
+"""The exchange: a pure state machine that executes actions and market data block by block.
 
 Time is an argument, there is no chance in it: equal inputs give equal blocks, byte for byte. Reading happens through
 `info` (info.py) between blocks.

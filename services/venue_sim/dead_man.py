@@ -1,4 +1,4 @@
-"""scheduleCancel: the venue cancels everything of an account at a time that the account keeps pushing away.
+"""scheduleCancel: cancels all orders of an account at a time that the account keeps pushing away.
 
 Rules
   1. The time must be at least 5 s ahead; no time removes the schedule.

@@ -1,4 +1,4 @@
-"""The floor: all state of the exchange, and the only ways to change an order's life or to say that something happened.
+"""The floor: all state of the exchange, and the only ways to change an order or to tell an event.
 
 Everything else (engine, placing, liquidation, ...) works on one Floor; the Exchange (core.py) owns it.
 """

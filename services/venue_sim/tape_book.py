@@ -1,4 +1,4 @@
-"""A recorded market as counterparty: foreign liquidity in the book, and a pessimistic queue for our orders.
+"""A recorded market as counterparty: its liquidity in the book, a pessimistic queue for our orders.
 
 Each foreign level is one order of the tape account at the head of its price's queue, so our takers consume it
 until the next snapshot, and the ordinary engine, fees and events serve.

@@ -1,4 +1,4 @@
-"""The venue's words: refusal texts as the live interface says them, and the order status each leaves behind.
+"""The venue's words: refusals as the live interface says them, and the order status each leaves.
 
 Three layers: of one order (ends with the asset), of a whole payload before validation, of a whole action.
 Where no source has the venue's text the line says "ours".

@@ -1,4 +1,4 @@
-"""How many orders a second the exchange core takes: a deep book, and a stream that places, cancels and trades."""
+"""How many orders a second the exchange core takes: deep book, a stream of places, cancels and trades."""
 
 import gc
 from random import Random

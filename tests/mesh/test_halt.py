@@ -1,4 +1,4 @@
-"""The kill switch: LATCHED, then CONTAINED, and nothing arrives until a person arms it, whatever is restarted."""
+"""The kill switch: LATCHED, CONTAINED, and nothing arrives until a person arms, whatever restarts."""
 
 import signal
 

@@ -1,4 +1,4 @@
-"""One instance of each service and one `mm up` per home; bad input ends in one clear line, never in a death."""
+"""One instance of a service and one `mm up` per home; bad input ends in a clear line, not in a death."""
 
 import json
 import socket

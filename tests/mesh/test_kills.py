@@ -1,4 +1,4 @@
-"""`kill -9` and SIGSTOP of each process: it comes back alone, quotes go and return, every fill counts once."""
+"""`kill -9` and SIGSTOP of each process: it returns alone, quotes go and return, fills count once."""
 
 import signal
 

@@ -1,4 +1,4 @@
-"""The mesh trades, and the venue's log says so: fills on both sides, equal positions, only approved orders."""
+"""The mesh trades by the venue's log: fills on both sides, equal positions, only approved orders."""
 
 from decimal import Decimal
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The local venue for the simulation: venue_sim's pure `Venue` behind the same wire that real services speak.
+"""The local venue for the simulation: venue_sim's pure `Venue` behind the wire of real services.
 
 Requests are really signed, frames are really JSON, and the witness lines are kept for the judge. Only sockets, files
 and time are missing.

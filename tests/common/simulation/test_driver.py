@@ -1,4 +1,4 @@
-"""The whole mesh on a virtual clock: it trades, survives storms of crashes and losses, and halts for good.
+"""The whole mesh on a virtual clock: it trades, survives storms and crashes, and halts for good.
 
 A failing seed is repeated by `WholeMesh(seed)`; everything that happens follows from it.
 """

@@ -1,4 +1,4 @@
-"""What the tests of `mm` share: a configuration, messages as services send them, and a small venue over HTTP."""
+"""What the tests of `mm` share: a configuration, messages of services, and a small venue over HTTP."""
 
 import contextlib
 import http.server

@@ -175,9 +175,7 @@ class ModelVenue:
 
     def answer(
         self, query_id: int, query: Query, asked_at: Nanos
-    ) -> (
-        VenueOpenOrders | VenueOrderStatus | VenueFills | VenueAccount | VenueFundings | VenueMeta
-    ):
+    ) -> VenueOpenOrders | VenueOrderStatus | VenueFills | VenueAccount | VenueFundings | VenueMeta:
         match query:
             case OpenOrdersQuery():
                 listed = tuple(resting.listed() for resting in self.open())

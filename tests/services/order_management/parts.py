@@ -88,9 +88,7 @@ def target(
 
 
 def feed(coin: str = "BTC", *, fresh: bool = True) -> FeedHealth:
-    return FeedHealth(
-        coin=coin, fresh=fresh, reason="" if fresh else "stale", book_age_ms=10, context_age_ms=10
-    )
+    return FeedHealth(coin=coin, fresh=fresh, reason="" if fresh else "stale", book_age_ms=10, context_age_ms=10)
 
 
 def posture(level: PostureLevel = PostureLevel.NORMAL, **coins: PostureLevel) -> Posture:

@@ -1,10 +1,17 @@
-"""The gate once more: slow, in Decimal, from the rules' text, sharing no arithmetic with services/risk/gate.py."""
+"""The gate once more: slow, in Decimal, from the rules' text; and cases near every limit."""
 
 from decimal import Decimal, localcontext
+from random import Random
+from typing import TypeVar
 
+from common.instrument import Instrument
 from common.messages import OrderIntent, PostureLevel, TimeInForce
-from common.units import Side
-from services.risk.gate import View
+from common.units import Lots, Micros, Side, Ticks
+from services.risk import gate
+from services.risk.gate import CoinLimits, View
+from services.risk.references import References
+
+T = TypeVar("T")
 
 
 def verdict(order: OrderIntent, view: View) -> str | None:
@@ -91,3 +98,66 @@ def _legal(order: OrderIntent, view: View) -> bool:
         return True
     digits = price.normalize().as_tuple()
     return len(digits.digits) <= 5
+
+
+# --- cases ---------------------------------------------------------------------------------------------
+
+
+def case(chance: Random) -> tuple[OrderIntent, View]:
+    """Draw an order that is good, or a step off one of its limits, or bad in a few ways at once."""
+
+    def rarely(value: T, otherwise: T) -> T:
+        return value if chance.random() < 0.04 else otherwise
+
+    decimals = chance.choice([0, 2, 5, 5, 5, 6])
+    instrument = Instrument(coin="X", asset=0, size_decimals=decimals)
+    mark = instrument.legal_floor(chance.choice([600_000, 123_456, 99_990, 7]))
+    step = instrument.step(mark)
+    band_ppm = chance.choice([20_000, 5_000, 19_999])
+    edge = instrument.legal_floor(mark * chance.choice([1, 1, 1, 1 + band_ppm / 1e6, 1 - band_ppm / 1e6]))
+    ticks = max(1, edge + step * chance.randint(-2, 2)) + rarely(chance.randint(-800_000, 9), 0)
+    full = 10**9 // ticks  # lots worth 1,000 USD at the order's price
+    lots = rarely(chance.choice([0, -5, 10_000_000 // ticks, gate.LOTS_MAX + 1]), max(1, full + chance.randint(-2, 2)))
+    side = chance.choice(list(Side))
+    reference = rarely(None, references_near(chance, mark))
+    position = chance.choice([0, full, 3 * full, 9 * full]) * chance.choice([1, -1])
+    view = View(
+        limits=CoinLimits(
+            instrument=instrument,
+            order_max=Micros(full * ticks + chance.choice([0, -1, 1, 10**9, 10**9])),
+            position_max=Micros(4 * 10**9 + chance.randint(-1, 1) * full * ticks),
+            band_ppm=band_ppm,
+            open_orders_max=40,
+        ),
+        references=reference,
+        level=chance.choice([PostureLevel.NORMAL] * 12 + [PostureLevel.REDUCE_ONLY] * 2 + list(PostureLevel)),
+        position=Lots(position),
+        worst_max=Lots(position + chance.choice([0, full, 3 * full, 3 * full + 1])),
+        worst_min=Lots(position - chance.choice([0, full, 3 * full, 3 * full + 1])),
+        open_orders=chance.choice([0, 0, 0, 1, 39, 39, 40]),
+        reducing=Lots(chance.choice([0, 0, 0, full, abs(position) - lots])),
+        best_bid=chance.choice([None, None, Ticks(ticks - step), Ticks(ticks), Ticks(ticks + step)]),
+        best_ask=chance.choice([None, None, Ticks(ticks - step), Ticks(ticks), Ticks(ticks + step)]),
+        cloid_ours=rarely(False, True),
+        cloid_seen=rarely(True, False),
+        replaces=chance.choice([None, True, rarely(False, True)]),
+        account_others=rarely(None, Micros(chance.choice([0, 10**9]))),
+        account_max=Micros(chance.choice([2 * 10**9, 4 * 10**9, 10**13])),
+    )
+    order = OrderIntent(
+        cloid="0x",
+        coin="X",
+        side=side,
+        ticks=Ticks(ticks),
+        lots=Lots(lots),
+        tif=rarely(chance.choice([TimeInForce.IOC, TimeInForce.GTC]), TimeInForce.ALO),
+        reduce_only=chance.random() < 0.4,
+    )
+    return order, view
+
+
+def references_near(chance: Random, mark: int) -> References:
+    def off() -> int:
+        return chance.choice([0, 0, 0, 0, 0, 0, 0, 1, -1]) * mark // chance.choice([10_000, 200, 50])
+
+    return References(mark=Ticks(mark), oracle=Ticks(mark + off()), mid_twice=2 * mark + off())

@@ -1,4 +1,4 @@
-"""Risk in a world of its own: a shell, peers that are alive, and a venue that says what the test wants."""
+"""Risk in a world of its own: a shell, peers that live, and a venue that says what the test wants."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -11,6 +11,7 @@ from common.actor import Ask, Boot, Effect, Exit, Latch, Post, Record, Send, Sig
 from common.arming import ArmCommand
 from common.cloid import house_tag, make_cloid
 from common.messages import (
+    Approval,
     ApprovalRequest,
     AssetContext,
     Book,
@@ -170,7 +171,7 @@ class Scene:
         while self.now < target:
             step = Nanos(min(target, self.now + SECOND // 4))
             while (due := self.risk.deadline()) is not None and due <= step:
-                assert due > self.now or due == self.now, "a deadline in the past was not served"
+                assert due >= self.now, "a deadline in the past was not served"
                 self.now = max(self.now, due)
                 self.send(Wake())
                 again = self.risk.deadline()
@@ -199,9 +200,7 @@ class Scene:
 
     def beat(self, name: str, *, build: str = "b", stopping: bool = False) -> None:
         epoch = self.asker_epoch if name == "order_management" else 1
-        self.send(
-            Heartbeat(service=name, epoch=epoch, state=ServiceState.READY, build=build, stopping=stopping),
-        )
+        self.send(Heartbeat(service=name, epoch=epoch, state=ServiceState.READY, build=build, stopping=stopping))
 
     def target(self, coin: str) -> None:
         self.send(
@@ -394,3 +393,8 @@ def _position(coin: str, lots: int) -> VenuePosition:
     return VenuePosition(
         coin=coin, lots=Lots(lots), entry=Decimal(1), unrealized_pnl=Decimal(0), leverage=10, is_cross=True
     )
+
+
+def codes(answer: Approval) -> set[str]:
+    """Return the codes of an answer's vetoes."""
+    return {veto.code for veto in answer.vetoes}

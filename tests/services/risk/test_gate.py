@@ -2,12 +2,11 @@
 
 from collections import Counter
 from random import Random
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import pytest
 
-from common.instrument import Instrument
 from common.messages import OrderIntent, PostureLevel, TimeInForce
 from common.units import Lots, Micros, Side, Ticks
 from services.risk import gate
@@ -15,8 +14,6 @@ from services.risk.gate import CoinLimits, VetoCode, View, check, headroom
 from services.risk.references import References
 from tests.services.risk import gate_oracle
 from tests.services.risk.scene import SETTINGS
-
-T = TypeVar("T")
 
 LIMITS = CoinLimits.of(SETTINGS, "BTC")  # 2,000 USD an order, 6,000 USD of position, 200 bps, 40 orders
 MARK = Ticks(600_000)
@@ -312,72 +309,12 @@ def test_self_test_notices_a_limit_that_is_none(broken: dict[str, Any]) -> None:
 # --- a second opinion ----------------------------------------------------------------------------------
 
 
-def case(chance: Random) -> tuple[OrderIntent, View]:
-    """Draw an order that is good, or a step off one of its limits, or bad in a few ways at once."""
-
-    def rarely(value: T, otherwise: T) -> T:
-        return value if chance.random() < 0.04 else otherwise
-
-    decimals = chance.choice([0, 2, 5, 5, 5, 6])
-    instrument = Instrument(coin="X", asset=0, size_decimals=decimals)
-    mark = instrument.legal_floor(chance.choice([600_000, 123_456, 99_990, 7]))
-    step = instrument.step(mark)
-    band_ppm = chance.choice([20_000, 5_000, 19_999])
-    edge = instrument.legal_floor(mark * chance.choice([1, 1, 1, 1 + band_ppm / 1e6, 1 - band_ppm / 1e6]))
-    ticks = max(1, edge + step * chance.randint(-2, 2)) + rarely(chance.randint(-800_000, 9), 0)
-    full = 10**9 // ticks  # lots worth 1,000 USD at the order's price
-    lots = rarely(chance.choice([0, -5, 10_000_000 // ticks, gate.LOTS_MAX + 1]), max(1, full + chance.randint(-2, 2)))
-    side = chance.choice(list(Side))
-    reference = rarely(None, references_near(chance, mark))
-    position = chance.choice([0, full, 3 * full, 9 * full]) * chance.choice([1, -1])
-    view = View(
-        limits=CoinLimits(
-            instrument=instrument,
-            order_max=Micros(full * ticks + chance.choice([0, -1, 1, 10**9, 10**9])),
-            position_max=Micros(4 * 10**9 + chance.randint(-1, 1) * full * ticks),
-            band_ppm=band_ppm,
-            open_orders_max=40,
-        ),
-        references=reference,
-        level=chance.choice([PostureLevel.NORMAL] * 12 + [PostureLevel.REDUCE_ONLY] * 2 + list(PostureLevel)),
-        position=Lots(position),
-        worst_max=Lots(position + chance.choice([0, full, 3 * full, 3 * full + 1])),
-        worst_min=Lots(position - chance.choice([0, full, 3 * full, 3 * full + 1])),
-        open_orders=chance.choice([0, 0, 0, 1, 39, 39, 40]),
-        reducing=Lots(chance.choice([0, 0, 0, full, abs(position) - lots])),
-        best_bid=chance.choice([None, None, Ticks(ticks - step), Ticks(ticks), Ticks(ticks + step)]),
-        best_ask=chance.choice([None, None, Ticks(ticks - step), Ticks(ticks), Ticks(ticks + step)]),
-        cloid_ours=rarely(False, True),
-        cloid_seen=rarely(True, False),
-        replaces=chance.choice([None, True, rarely(False, True)]),
-        account_others=rarely(None, Micros(chance.choice([0, 10**9]))),
-        account_max=Micros(chance.choice([2 * 10**9, 4 * 10**9, 10**13])),
-    )
-    order = OrderIntent(
-        cloid="0x",
-        coin="X",
-        side=side,
-        ticks=Ticks(ticks),
-        lots=Lots(lots),
-        tif=rarely(chance.choice([TimeInForce.IOC, TimeInForce.GTC]), TimeInForce.ALO),
-        reduce_only=chance.random() < 0.4,
-    )
-    return order, view
-
-
-def references_near(chance: Random, mark: int) -> References:
-    def off() -> int:
-        return chance.choice([0, 0, 0, 0, 0, 0, 0, 1, -1]) * mark // chance.choice([10_000, 200, 50])
-
-    return References(mark=Ticks(mark), oracle=Ticks(mark + off()), mid_twice=2 * mark + off())
-
-
 def compare(count: int, seed: int) -> Counter[str]:
     """Ask both for a verdict so many times; return how often each was given."""
     chance = Random(seed)
     given: Counter[str] = Counter()
     for number in range(count):
-        intent, seen = case(chance)
+        intent, seen = gate_oracle.case(chance)
         expected = gate_oracle.verdict(intent, seen) or ""
         assert code(intent, seen) == expected, f"seed {seed}, case {number}: {intent} {seen}"
         given[expected] += 1

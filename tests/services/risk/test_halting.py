@@ -21,8 +21,7 @@ from common.messages import (
 )
 from common.messages.venue import CancelOrders, Noop, OpenOrdersQuery, OrderUpdate
 from common.units import SECOND, Nanos
-from tests.services.risk.scene import Scene, ask, bid, cloid, venue_order
-from tests.services.risk.test_core import codes
+from tests.services.risk.scene import Scene, ask, bid, cloid, codes, venue_order
 
 FILE = HaltFile(name="a.json", cause="a person", by="cli")
 HALTED = HaltDirectory(files=(FILE,))

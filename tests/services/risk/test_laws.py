@@ -1,4 +1,4 @@
-"""What holds in every history: told in random stories, and with the process killed after every single effect."""
+"""What holds in every history: random stories, and a kill after every single effect."""
 
 from collections.abc import Callable
 

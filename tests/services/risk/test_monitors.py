@@ -19,8 +19,7 @@ from common.messages import (
 )
 from common.units import Lots, Millis, Nanos, Ticks
 from services.risk import gate
-from tests.services.risk.scene import Scene, ask, bid, cloid, fill_of
-from tests.services.risk.test_core import codes
+from tests.services.risk.scene import Scene, ask, bid, cloid, codes, fill_of
 
 
 def restarted(positions: dict[str, int], equity: int = 100_000) -> Scene:

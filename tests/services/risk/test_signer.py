@@ -1,4 +1,4 @@
-"""The order key signs a closed list and nothing else, whatever the core asks and whatever the gate let through."""
+"""The order key signs a closed list and nothing else, whatever the core asks."""
 
 import json
 from decimal import Decimal

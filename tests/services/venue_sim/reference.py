@@ -1,4 +1,4 @@
-"""A slow exchange in the most obvious words: one list of orders, Decimals, a scan for each trade. Margin never binds.
+"""A slow exchange in the most obvious words: one list, Decimals, a scan a trade. Margin never binds.
 
 It is written from the venue's rules alone and shares no code with services/venue_sim: tests compare the two.
 """

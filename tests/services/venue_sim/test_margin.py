@@ -1,4 +1,4 @@
-"""Rules of services/venue_sim/margin.py and account_actions.py, with the recorded state where there is one."""
+"""Rules of services/venue_sim/margin.py and account_actions.py, with recorded state where it exists."""
 
 from decimal import Decimal
 

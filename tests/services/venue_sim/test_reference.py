@@ -1,4 +1,4 @@
-"""Random streams of actions on the exchange and on a slow reference: same books, fills, positions and money."""
+"""Random actions on the exchange and on a slow reference: same books, fills, positions and money."""
 
 from decimal import Decimal
 from typing import TypeAlias

@@ -1,0 +1,97 @@
+"""The store: one place where orders change, and a bounded memory of those that ended."""
+
+from common.actor import Record
+from common.messages import OrderState, TransitionRecord
+from common.units import Lots, Nanos, Side, Ticks
+from services.order_management.lifecycle import Evidence
+from services.order_management.order_store import RETIRED_MAX, OrderStore
+from services.order_management.tracked_order import TrackedOrder
+from tests.services.order_management.parts import cloid, seconds
+
+T = seconds(1)
+
+
+def sent(sequence: int, side: Side = Side.BUY) -> TrackedOrder:
+    return TrackedOrder(
+        cloid=cloid(sequence),
+        coin="BTC",
+        side=side,
+        price=Ticks(1_000),
+        size=Lots(10),
+        state=OrderState.SENT,
+        nonce=sequence,
+    )
+
+
+def test_moves_are_recorded_with_their_evidence() -> None:
+    """Rule 1: a change of state is a row; the same state again, and refused evidence, are none."""
+    store = OrderStore(["BTC"])
+    order = sent(1)
+    store.add(order)
+    store.learn_oid(order, 77)
+    (row,) = store.move(order, Evidence.RESTS, "answer resting", T)
+    assert row == Record(
+        TransitionRecord(cloid=cloid(1), state=OrderState.RESTING, evidence="answer resting", oid=77, nonce=1)
+    )
+    assert store.move(order, Evidence.RESTS, "openOrders", Nanos(T + 1)) == []
+    assert order.state_changed_at == T
+    assert store.move(order, Evidence.VETO, "late", T) == []
+    assert (store.refused, store.reached) == (1, {"Resting": 1})
+
+
+def test_exposure_moves_with_the_order() -> None:
+    """Rule 2: from the first to the last moment, and of the coin's side alone."""
+    store = OrderStore(["BTC"])
+    order, other = sent(1), sent(2, Side.SELL)
+    store.add(order)
+    store.add(other)
+    assert store.exposure["BTC"].pending_exposure() == (10, 10)
+    order.record_fill_with_price(1, Lots(4), Ticks(1_000))
+    store.move(order, Evidence.PART_FILLED, "fill", T)
+    assert store.exposure["BTC"].pending_exposure() == (6, 10)
+    store.move(order, Evidence.ENDED, "canceled", T)
+    assert store.exposure["BTC"].pending_exposure() == (0, 10)
+    assert store.side("BTC", Side.BUY) == []
+    assert store.of_coin("BTC") == [other]
+
+
+def test_a_cancel_overtaken_by_its_last_fill_ends() -> None:
+    """Rule 2: FilledDuringCancel with nothing left is over, and leaves the open orders."""
+    store = OrderStore(["BTC"])
+    order = sent(1)
+    store.add(order)
+    store.move(order, Evidence.CANCEL_ASKED, "requote", T)
+    order.record_fill_with_price(1, Lots(10), Ticks(1_000))
+    store.move(order, Evidence.FULLY_FILLED, "fill", T)
+    assert (order.state, order.cloid in store.open) == (OrderState.FILLED_DURING_CANCEL, False)
+    assert store.find(order.cloid, None) is order
+
+
+def test_retired_are_remembered_for_a_while() -> None:
+    """Rule 3: by cloid and by oid, up to the limit; then the oldest is forgotten, its oid too."""
+    store = OrderStore(["BTC"])
+    for sequence in range(RETIRED_MAX + 1):
+        order = sent(sequence)
+        store.add(order)
+        store.learn_oid(order, sequence)
+        store.move(order, Evidence.ENDED, "canceled", T)
+    assert len(store.retired) == RETIRED_MAX
+    assert store.find(cloid(0), None) is None
+    assert store.find(None, 0) is None
+    assert store.find(None, 1) is store.find(cloid(1), None) is not None
+    assert not store.open
+    assert not store._sides["BTC", Side.BUY]
+
+
+def test_contradiction_brings_back() -> None:
+    """Rule 1: an ended order that is shown again counts again, and what was said of its end is forgotten."""
+    store = OrderStore(["BTC"])
+    order = sent(1)
+    store.add(order)
+    order.gone_at, order.gone_filled = T, Lots(0)
+    store.move(order, Evidence.ENDED, "canceled", T)
+    assert store.move(order, Evidence.GONE, "late", T) == []
+    store.move(order, Evidence.CONTRADICTION, "openOrders", T)
+    assert (order.state, order.gone_at, order.cloid in store.open) == (OrderState.UNKNOWN, None, True)
+    assert store.exposure["BTC"].pending_exposure() == (10, 0)
+    assert not store.retired

@@ -1,0 +1,71 @@
+"""What must hold at every moment, and what must hold once nothing moves. The venue's log judges."""
+
+import msgspec
+
+from common.ledger import fill_key
+from common.messages import OrderState, ServiceState
+from common.units import Side
+from services.order_management.core import OrderManagement
+from tests.services.order_management.model_venue import Body, ModelVenue
+from tests.services.order_management.parts import COINS
+
+LEVELS = 3
+
+
+def check(core: OrderManagement, venue: ModelVenue, foreign: set[int], flying: list[bytes]) -> None:
+    """The worst case covers the truth, sums are sums, nothing is placed twice, no side has more than its levels."""
+    store, ledger = core._desk.store, core._desk.ledger
+    assert not venue.placed_twice
+    assert all(order.pending() == 0 for order in store.retired.values())
+    assert not any(order.terminal for order in store.open.values())
+    for coin in COINS:
+        bids = sum(order.pending() for order in store.side(coin, Side.BUY))
+        asks = sum(order.pending() for order in store.side(coin, Side.SELL))
+        others = sum(o.lots for o in store._foreign.values() if o.coin == coin and o.side is Side.BUY)
+        assert store.exposure[coin].pending_exposure() == (bids + others, asks)
+        if coin in ledger.coins:
+            _check_worst_case(core, venue, coin, foreign, flying)
+        for side in Side:
+            live = [r for r in venue.open() if r.order.cloid and (r.order.coin, r.order.side) == (coin, side)]
+            assert len(live) <= LEVELS, f"{len(live)} live on {coin} {side}"
+
+
+def _check_worst_case(
+    core: OrderManagement, venue: ModelVenue, coin: str, foreign: set[int], flying: list[bytes]
+) -> None:
+    """Fills of others that nobody told us of are left out: they are in no order of ours."""
+    books, known = core._desk.ledger.coins[coin], core._desk.ledger._fills
+    longest, shortest = core._desk.store.exposure[coin].worst_case_positions(books.lots)
+    unheard = sum(
+        fill.side.sign * fill.lots
+        for fill in venue.fills
+        if fill.oid in foreign and fill.coin == coin and fill.venue_ms > books.anchor_ms and fill_key(fill) not in known
+    )
+    position = venue.position.get(coin, 0) - unheard
+    bodies = [msgspec.json.decode(raw, type=Body) for raw in flying]
+    arriving = [
+        order
+        for body in bodies
+        if body.nonce not in venue.nonces and venue.ms <= body.expires_ms
+        for order in body.orders
+        if order.coin == coin
+    ]
+    buying = sum(order.lots for order in arriving if order.side is Side.BUY)
+    selling = sum(order.lots for order in arriving if order.side is Side.SELL)
+    assert longest >= position + venue.pending(coin, Side.BUY) + buying
+    assert shortest <= position - venue.pending(coin, Side.SELL) - selling
+
+
+def check_settled(core: OrderManagement, venue: ModelVenue) -> None:
+    """Positions, fills and open orders are the venue's, and every level is quoted again."""
+    store, ledger = core._desk.store, core._desk.ledger
+    assert core.state is ServiceState.READY, core.detail
+    for coin in COINS:
+        assert ledger.lots(coin) == venue.position.get(coin, 0)
+    opened = {coin: books.opened_ms for coin, books in ledger.coins.items()}
+    counted, _ = ledger.keys()
+    assert set(counted) == {fill_key(fill) for fill in venue.fills if fill.venue_ms > opened[fill.coin]}
+    live = {order.cloid: order.remaining() for order in store.open.values()}
+    assert live == {r.order.cloid: r.left for r in venue.open() if r.order.cloid}
+    assert len(live) == len(COINS) * 2 * LEVELS, "quoting resumes"
+    assert all(order.state in (OrderState.RESTING, OrderState.PARTIALLY_FILLED) for order in store.open.values())

@@ -1,0 +1,61 @@
+"""Risk's own eyes: reconnect, silence, and what must not rest."""
+
+from common.messages import (
+    HaltDirectory,
+    PostureLevel,
+    ServiceState,
+    StreamDown,
+    StreamUp,
+    VenueTime,
+)
+from common.messages.venue import CancelOrders
+from tests.services.risk.scene import Scene, bid, venue_order
+
+
+def test_a_lost_link_closes_until_everything_was_read_again() -> None:
+    """Rule 2: user streams do not replay, so a reconnect is a new start without the burning."""
+    scene = Scene().ready()
+    scene.send(StreamDown(connection=1, reason="closed"))
+    assert scene.state() is ServiceState.RECONCILING
+    assert scene.level() is PostureLevel.PULL_QUOTES
+    scene.answering = False
+    scene.send(StreamUp(connection=2))
+    assert scene.risk.detail == "to be read: account, fills, orders"
+    scene.answering = True
+    scene.wait(6)
+    assert scene.state() is ServiceState.READY
+
+
+def test_with_the_home_lost_old_orders_are_cancelled() -> None:
+    """Rule 3: orders of ours from before this memory are no crime; they count, and are cancelled where they show."""
+    scene = Scene()
+    scene.open[4] = venue_order(bid(1, lots=33), 4, placed_ms=scene.venue_ms - 60_000)
+    stamp = VenueTime(venue_ms=scene.venue_ms, resolution_ms=1)
+    scene.send(HaltDirectory(), stamp, StreamUp(connection=1))
+    cancels = [sign.action for sign in scene.signs if isinstance(sign.action, CancelOrders)]
+    assert [cancel.cloid for cancel in cancels[0].cancels] == [bid(1).cloid]
+    assert scene.risk._facts.ledger.pending("BTC") == (33, 0)
+    assert scene.latches == []
+
+
+def test_silent_order_management_is_swept() -> None:
+    """Rule 3: after five units quotes are pulled and what rests is cancelled, once per hold-off."""
+    scene = Scene().ready()
+    order = bid(1)
+    scene.send(scene.request(order))
+    scene.update(order, 9, "open")
+    scene.silent.add("order_management")
+    signs = len(scene.signs)
+    scene.wait(1)
+    assert scene.signs[signs:] == []
+    assert scene.level() is PostureLevel.NORMAL
+    scene.wait(0.5)
+    assert scene.level() is PostureLevel.PULL_QUOTES
+    cancels = [sign.action for sign in scene.signs[signs:]]
+    assert len(cancels) == 1
+    assert isinstance(cancels[0], CancelOrders)
+    assert [cancel.cloid for cancel in cancels[0].cancels] == [order.cloid]
+    scene.wait(4.5)
+    assert len(scene.signs[signs:]) == 1
+    scene.wait(1)
+    assert len(scene.signs[signs:]) == 2
