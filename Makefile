@@ -74,10 +74,9 @@ fmt: venv
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Every part, or those that ARGS names: live, approval, signature, cores, venue, hops.
 bench: venv
-	@for file in tests/bench/[a-z]*.py; do \
-		echo "== $$file"; $(BIN)/python -m "tests.bench.$$(basename "$$file" .py)" || exit 1; \
-	done
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 # Keeps pins that still fit; `make locks ARGS=--upgrade` takes the newest. The development lock comes first, because
 # the run-time lock must agree with it and not the other way round: a test client may forbid a newer library.

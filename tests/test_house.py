@@ -22,7 +22,13 @@ BANNED_WORDS: Final = {
 # Names that a banned word fits after all, each with its reason.
 NAMED_ANYWAY: Final = {"common/messages/base.py": "it holds the base class of all messages"}
 # Packages whose modules are one thing to test: what has no test file of its own is tested there.
-TESTED_TOGETHER: Final = {"common/messages": "tests/common/messages/test_messages.py"}
+TESTED_TOGETHER: Final = {
+    "common/messages": "tests/common/messages/test_messages.py",
+    # One machine in parts: each rule of a part is a transcript of the whole, in the words of its users.
+    "services/order_management": "tests/services/order_management/test_core.py",
+    "services/risk": "tests/services/risk/test_core.py",
+    "services/venue_sim": "tests/services/venue_sim/test_core.py",
+}
 CHANCE_AND_CLOCK: Final = {
     *("time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "utcnow", "today"),
     *("uuid4", "urandom", "token_hex", "token_bytes"),

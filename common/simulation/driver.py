@@ -58,6 +58,7 @@ class Seat:
     records: list[Message] = field(default_factory=list)
     actor: Actor[Any] | None = None
     epoch: int = 0
+    due: Nanos | None = None  # the actor's deadline, which changes only when it handles something
     frozen_until: Nanos = Nanos(0)
     exited: int | None = None
 
@@ -80,8 +81,10 @@ class Simulation:
         self._count = 0
         self._inner: deque[Message] = deque()
         self._subscribers: dict[str, list[str]] = {}
+        self._hears: dict[str, frozenset[type[Message]]] = {}
         for name, seat in sorted(seats.items()):
             kinds: tuple[type[Message], ...] = get_args(seat.inbox)
+            self._hears[name] = frozenset(kinds)
             for producer, topics in topology.subscriptions(name, kinds).items():
                 for topic in topics:
                     self._subscribers.setdefault(f"{producer}/{topic}", []).append(name)
@@ -95,6 +98,7 @@ class Simulation:
         seat.exited = None
         boot = Boot(epoch=seat.epoch, started_at=self.now, build="simulation")
         seat.actor = seat.build(boot, [_copied(row) for row in seat.records])
+        seat.due = seat.actor.deadline()
         self._give(name, self._halt_directory())
         for at, service, message in self.venue.restarted(name, self.now):
             self._push(at, service, message)
@@ -131,10 +135,9 @@ class Simulation:
 
     def _deadline(self, name: str) -> Nanos | None:
         seat = self.seats[name]
-        if seat.actor is None or seat.exited is not None:
+        if seat.actor is None or seat.exited is not None or seat.due is None:
             return None
-        due = seat.actor.deadline()
-        return None if due is None else Nanos(max(due, seat.frozen_until, self.now))
+        return max(seat.due, seat.frozen_until, self.now)
 
     def _turn(self) -> None:
         if self.now % self._block == 0:
@@ -165,14 +168,14 @@ class Simulation:
 
     def _give(self, name: str, message: Message) -> None:
         seat = self.seats[name]
-        hears = {kind.__name__ for kind in get_args(seat.inbox)}
-        if type(message).__name__ not in hears:
+        if type(message) not in self._hears[name]:
             return
         self._inner.append(message)
         while self._inner and seat.actor is not None:
             for effect in seat.actor.handle(self._inner.popleft(), self.now):
                 self._perform(name, seat, effect)
         self._inner.clear()
+        seat.due = None if seat.actor is None else seat.actor.deadline()
 
     def _perform(self, name: str, seat: Seat, effect: Effect) -> None:
         match effect:

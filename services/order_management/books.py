@@ -3,8 +3,8 @@
 Rules
   1. A coin's books open with the venue's first word on its position; what we then hold already is a finding.
   2. The venue's position at its time t is compared with ours at t, never with ours of now.
-  3. A difference makes us read fills at once; one that lasts for `reconcile_breach_ms` is a finding, and the
-     position is not proven until both agree again. Nothing is corrected while we run.
+  3. A difference makes us read fills at once, then every 10 s; one that lasts for `reconcile_breach_ms` is a finding,
+     and the position is not proven until both agree again. Nothing is corrected while we run.
   4. Only at start, and only when two account reads with a read of fills between them say the same, is the venue's
      position adopted over ours, with a finding.
   5. An account without equity and positions is not an answer about ours: wrong address, or not funded.
@@ -19,7 +19,8 @@ from common.units import MILLISECOND, SECOND, Lots, Millis, Nanos
 from services.order_management.desk import Desk
 
 ACCOUNT_EVERY: Final = Nanos(5 * SECOND)  # weight 2: 24 of the 500 a minute that are ours
-ACCOUNT_AGAIN: Final = Nanos(1 * SECOND)  # while something differs
+ACCOUNT_AGAIN: Final = Nanos(2 * SECOND)  # while something differs
+FILLS_AGAIN: Final = Nanos(10 * SECOND)  # while it goes on to differ: weight 20
 
 
 class Books:
@@ -28,7 +29,7 @@ class Books:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._coins = tuple(desk.settings.coins)
-        self._differs: dict[str, tuple[Nanos, Lots]] = {}  # coin -> since when, and what the venue says
+        self._differs: dict[str, Nanos] = {}  # coin -> since when
         self._reported: dict[str, str] = {}  # coin -> the difference that lasted
         self._agreed_ms: dict[str, Millis] = {}
         self._unbelieved = False
@@ -137,9 +138,8 @@ class Books:
         if ours == theirs:
             self._agree(coin, venue_ms)
             return []
-        since, _ = self._differs.get(coin, (now, theirs))
-        self._differs[coin] = (since, theirs)
-        self._desk.want_fills(now)
+        self._desk.want_fills(Nanos(now + FILLS_AGAIN) if coin in self._differs else now)
+        since = self._differs.setdefault(coin, now)
         if now - since < self._desk.settings.risk.reconcile_breach_ms * MILLISECOND or coin in self._reported:
             return []
         told = f"position: ours {ours}, venue {theirs} at {venue_ms}"

@@ -7,7 +7,7 @@ Rules
   3. A cancel that is not proven within `stuck_cancel_ms` is a finding, and everything of ours is asked to be cancelled.
   4. What was posted and not acknowledged is cancelled, and its nonce is burned besides: an accepted noop proves that
      the order never arrives, a refused one proves nothing.
-  5. One requote has one cancel request in flight; a pull waits for nobody.
+  5. The requotes of a coin have one cancel request in flight; a pull waits for nobody.
 """
 
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ SWEEP_WAIT: Final = Nanos(5 * SECOND)  # the canceller reads, cancels and reads 
 class _Request:
     waiting: tuple[str, ...]  # cloids without an outcome
     until: Nanos
-    requote: bool
+    requoted: str  # coin; "" when it is no requote
     everything: bool = False
 
 
@@ -57,16 +57,15 @@ class Cancelling:
 
     # --- asking ------------------------------------------------------------------------------------------
 
-    @property
-    def requoting(self) -> bool:
-        return any(request.requote for request in self._requests.values())
+    def requoting(self, coin: str) -> bool:
+        return any(request.requoted == coin for request in self._requests.values())
 
     @property
     def sweeping(self) -> bool:
         return any(request.everything for request in self._requests.values())
 
     def cancel(
-        self, orders: Iterable[TrackedOrder], reason: str, now: Nanos, *, requote: bool = False, again: bool = False
+        self, orders: Iterable[TrackedOrder], reason: str, now: Nanos, *, requoted: str = "", again: bool = False
     ) -> list[Effect]:
         """Ask for these cancels; those under way are left out unless `again`."""
         chosen = [order for order in orders if order.gone_at is None and (again or not order.being_cancelled)]
@@ -88,7 +87,9 @@ class Cancelling:
             reason=reason,
         )
         waiting = tuple(order.cloid for order in chosen)
-        self._requests[request.request_id] = _Request(waiting=waiting, until=Nanos(now + ANSWER_WAIT), requote=requote)
+        self._requests[request.request_id] = _Request(
+            waiting=waiting, until=Nanos(now + ANSWER_WAIT), requoted=requoted
+        )
         return [*effects, Send(request, to="canceller")]
 
     def everything(self, reason: str, now: Nanos) -> list[Effect]:
@@ -105,7 +106,7 @@ class Cancelling:
             reason=reason,
         )
         self._requests[request.request_id] = _Request(
-            waiting=(), until=Nanos(now + SWEEP_WAIT), requote=False, everything=True
+            waiting=(), until=Nanos(now + SWEEP_WAIT), requoted="", everything=True
         )
         return [Send(request, to="canceller")]
 

@@ -65,7 +65,6 @@ from services.order_management.placing import Place, Placing
 from services.order_management.rebuild import Rebuilding, checkpoint
 from services.order_management.recovery import EmptyProof, Phase, Recovery
 from services.order_management.statements import Statements
-from services.order_management.tracked_order import TrackedOrder
 from services.order_management.watch import check_orders
 
 Inbox: TypeAlias = (
@@ -199,7 +198,8 @@ class OrderManagement:
                     self._replan[message.coin] = None
             case HaltDirectory() | Heartbeat() | Posture() | FeedHealth():
                 self._gate.hear(message, now)
-                self._replan.update(dict.fromkeys(self._coins))
+                if isinstance(message, Posture):
+                    self._replan.update(dict.fromkeys(self._coins))
             case Wake() | HaltNotice():
                 pass
             case VenueTime():
@@ -344,6 +344,7 @@ class OrderManagement:
         for coin in self._coins:
             if why := self._gate.reason(coin, now):
                 effects += self._pull(coin, why, now)
+                self._replan[coin] = None  # when it opens again
             elif coin in self._replan:
                 open_coins.append(coin)
         return effects + self._requote(open_coins, now)
@@ -356,17 +357,16 @@ class OrderManagement:
         return self._cancelling.cancel(orders, why, now) + self._cancelling.burn(unacknowledged, now)
 
     def _requote(self, coins: list[str], now: Nanos) -> list[Effect]:
-        """One cancel request and one approval request at most for all coins; what is blocked is planned again."""
-        cancels: list[TrackedOrder] = []
+        """At most one cancel request a coin, at once, and one approval request for all of them."""
+        effects: list[Effect] = []
         places: list[Place] = []
         for coin in coins:
             del self._replan[coin]
-            for side, plan in self._placing.plan(coin).items():
-                cancels += plan.cancels
-                places += [(coin, side, level) for level in plan.places]
-        effects: list[Effect] = []
-        if not self._cancelling.requoting:
-            effects += self._cancelling.cancel(cancels, "requote", now, requote=True)
+            plans = self._placing.plan(coin)
+            places += [(coin, side, level) for side, plan in plans.items() for level in plan.places]
+            if not self._cancelling.requoting(coin):
+                cancels = [order for plan in plans.values() for order in plan.cancels]
+                effects += self._cancelling.cancel(cancels, "requote", now, requoted=coin)
         return effects + self._placing.ask(places, now)
 
     def _audit(self, now: Nanos) -> None:

@@ -1,6 +1,6 @@
 """What one ZeroMQ hop costs in each kind of receiving loop: 300-byte facts at 200/s over ipc, one way.
 
-`python -m tests.bench.hops` prints p50 and p99 in microseconds; the choice in common/mesh.py rests on it.
+`python -m tests.bench hops` prints p50 and p99 in microseconds; the choice in common/mesh.py rests on it.
 """
 
 import asyncio
@@ -8,12 +8,14 @@ import multiprocessing
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import uvloop
 import zmq
 import zmq.asyncio  # noqa: TID251  # measured here so that nobody has to believe it
+
+from tests.bench.report import Table, percentile
 
 MESSAGES: Final = 1_000
 RATE_PER_S: Final = 200
@@ -121,7 +123,7 @@ def pin(core: int | None) -> None:
         os.sched_setaffinity(0, {core})
 
 
-def measure(name: str, core: int | None) -> tuple[float, float]:
+def one_hop(name: str, core: int | None) -> tuple[float, float]:
     """Return p50 and p99 in microseconds."""
     with tempfile.TemporaryDirectory(prefix="hop") as folder:
         endpoint = f"ipc://{folder}/pub"
@@ -129,18 +131,19 @@ def measure(name: str, core: int | None) -> tuple[float, float]:
         before = os.sched_getaffinity(0)
         sender.start()
         pin(core)
-        ages = sorted(LOOPS[name](endpoint))
+        ages = LOOPS[name](endpoint)
         os.sched_setaffinity(0, before)
         sender.join()
-    return ages[len(ages) // 2], ages[int(len(ages) * 0.99)]
+    return percentile(ages, 0.5), percentile(ages, 0.99)
 
 
-def main() -> None:
-    print(f"{'one hop, microseconds':24}{'unpinned p50':>14}{'p99':>10}{'one core p50':>14}{'p99':>10}")  # noqa: T201
+def measure() -> Iterator[Table]:
+    rows = []
     for name in LOOPS:
-        free, pinned = measure(name, None), measure(name, 0)
-        print(f"{name:24}{free[0]:14.0f}{free[1]:10.0f}{pinned[0]:14.0f}{pinned[1]:10.0f}")  # noqa: T201
-
-
-if __name__ == "__main__":
-    main()
+        figures = (*one_hop(name, None), *one_hop(name, 0))
+        rows.append((name, *(f"{figure:,.0f}" for figure in figures)))
+    yield Table(
+        title="One hop over ipc by kind of receiving loop",
+        columns=("one hop, us", "p50", "p99", "p50 on one core", "p99 on one core"),
+        rows=rows,
+    )

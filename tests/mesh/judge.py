@@ -80,6 +80,11 @@ class Judge:
                 return order.seq
         return None
 
+    def pulled(self, coin: str, after: int) -> bool:
+        """Read on, and say whether nothing of this coin rests, now or at some moment after `after`."""
+        self.refresh()
+        return not self.resting(coin) or self.was_empty(coin, after) is not None
+
     def duplicates(self) -> list[str]:
         """Return cloids that the venue ever accepted under more than one oid."""
         oids: dict[str, set[int]] = {}

@@ -1,5 +1,7 @@
 """The one mesh test of `make test`: it starts, quotes, survives a kill, and leaves nothing behind."""
 
+from functools import partial
+
 import pytest
 
 from tests.mesh.live import live_mesh
@@ -15,7 +17,7 @@ def test_the_mesh_quotes_survives_a_kill_and_leaves_nothing() -> None:
         mark = mesh.judge.seq
         old = mesh.kill("strategy")
         for coin in ("BTC", "ETH"):
-            mesh.wait(f"{coin} pulled", lambda c=coin: mesh.judge.refresh().was_empty(c, mark), 8)  # type: ignore[misc]
+            mesh.wait(f"{coin} pulled", partial(mesh.judge.pulled, coin, mark), 8)
         mesh.wait_restarted("strategy", old)
         mesh.wait_quoting()
         assert mesh.judge.duplicates() == []

@@ -103,8 +103,8 @@ def test_a_recorded_day_trades() -> None:
 
 
 def check_tape(tape: Path) -> None:
-    with live_mesh({"venue_sim": {"tape_speed": 4.0}}, words=("--tape", str(tape))) as mesh:
-        assert load(mesh.home.config).venue_sim.tape == str(tape)
+    with live_mesh({"venue_sim": {"tape_speed": 6.0}}, words=("--tape", str(tape))) as mesh:
+        assert load(mesh.home.config).venue_sim.tape == str(tape.resolve())
         mesh.wait_ready()
         mesh.wait_quoting()
         check_trades(mesh, seconds=120)

@@ -53,7 +53,20 @@ def test_help_is_fast_and_complete() -> None:
         "assert not {'zmq', 'eth_keyfile', 'httpx', 'uvloop', 'supervisor'} & set(sys.modules)\n"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd())
-    for command in "up down status restart logs halt arm orders fills doctor record keys".split():  # noqa: SIM905
+    for command in (
+        "up",
+        "down",
+        "status",
+        "restart",
+        "logs",
+        "halt",
+        "arm",
+        "orders",
+        "fills",
+        "doctor",
+        "record",
+        "keys",
+    ):
         assert f" {command} " in found.stdout
 
 

@@ -42,6 +42,9 @@ PENDING: Final = PendingExposure(
     resting_bid_notional=Micros(0),
     resting_ask_notional=Micros(0),
 )
+QUOTES: Final = LiveOrders(
+    coin="BTC", orders=(live_order(Side.BUY, 999_990, slot=1), live_order(Side.SELL, 1_000_010, slot=2))
+)
 
 
 def facts(*messages: Message) -> Facts:
@@ -85,12 +88,9 @@ def shown(status: Status) -> dict[str, Any]:
     return found
 
 
-def test_the_whole_contract() -> None:
-    """Every key of a healthy run, with the types that other tools rely on."""
-    live = LiveOrders(
-        coin="BTC", orders=(live_order(Side.BUY, 999_990, slot=1), live_order(Side.SELL, 1_000_010, slot=2))
-    )
-    status = assemble(
+def running() -> Status:
+    """A run that quotes, whose metrics are down."""
+    return assemble(
         settings=settings(),
         endpoints={"venue": "http://127.0.0.1:3001", "metrics": "http://127.0.0.1:9464/metrics"},
         services={
@@ -102,12 +102,16 @@ def test_the_whole_contract() -> None:
         facts={
             "risk": facts(posture(PostureLevel.NORMAL), account()),
             "market_data": facts(top(999_990, 1_000_010)),
-            "order_management": facts(position(), PENDING, live),
+            "order_management": facts(position(), PENDING, QUOTES),
         },
         halt=HaltDirectory(),
     )
+
+
+def test_the_whole_contract() -> None:
+    """Every key of a running mesh, with the types that other tools rely on."""
     quote = {"sz": "0.00500", "oid": 77}
-    assert shown(status) == {
+    assert shown(running()) == {
         "state": "DEGRADED",
         "posture": "NORMAL",
         "halted": False,
@@ -137,8 +141,8 @@ def test_the_whole_contract() -> None:
             "BTC": {
                 "mid": "100000.0",
                 "position": "-0.02000",
-                "bids": [{"px": "99999.0", "cloid": live.orders[0].cloid, **quote}],
-                "asks": [{"px": "100001.0", "cloid": live.orders[1].cloid, **quote}],
+                "bids": [{"px": "99999.0", "cloid": QUOTES.orders[0].cloid, **quote}],
+                "asks": [{"px": "100001.0", "cloid": QUOTES.orders[1].cloid, **quote}],
                 "pending_bid_exposure": "0.03000",
                 "pending_ask_exposure": "0.01000",
                 "net_pending_change": "0.02000",

@@ -32,8 +32,7 @@ from common.messages.venue import (
     VenuePosition,
 )
 from common.units import MILLISECOND, Lots, Millis, Nanos, Side
-
-BASE_MS = 1_700_000_000_000
+from tests.services.order_management.parts import BASE_MS
 
 
 class Body(msgspec.Struct, frozen=True):

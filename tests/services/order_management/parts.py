@@ -1,27 +1,39 @@
 """What the tests of order_management share: settings, messages, and a desk on its own."""
 
+from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec.structs import replace
 
-from common.actor import Boot
+from common.actor import Boot, Effect, Record
 from common.cloid import house_tag, make_cloid
 from common.config import Settings, load
 from common.ledger import Ledger
 from common.messages import (
     FeedHealth,
+    Fill,
     HaltDirectory,
     Heartbeat,
+    Message,
     OrderIntent,
+    OrderState,
+    OrderUpdates,
     Posture,
     PostureLevel,
     QuoteLevel,
     QuoteTarget,
     ServiceState,
+    VenueTime,
 )
-from common.units import SECOND, Lots, Millis, Nanos, Side, Ticks
+from common.messages.venue import OrderUpdate, VenueOrder
+from common.units import MILLISECOND, SECOND, Lots, Millis, Nanos, Side, Ticks
 from services.order_management.desk import Desk
 from services.order_management.order_store import OrderStore
+from services.order_management.tracked_order import TrackedOrder
+
+T = TypeVar("T", bound=Message)
+BASE_MS = 1_700_000_000_000  # venue time at monotonic zero
 
 ACCOUNT = "0x" + "ab" * 20
 TAG = house_tag(ACCOUNT)
@@ -105,3 +117,64 @@ def armed() -> HaltDirectory:
 
 def seconds(value: float) -> Nanos:
     return Nanos(int(value * SECOND))
+
+
+def stamp(place: Desk, now: Nanos, venue_ms: int = BASE_MS) -> None:
+    """Tell the desk what time it is at the venue: `venue_ms` at monotonic zero."""
+    place.clock.observe(VenueTime(venue_ms=Millis(venue_ms + now // MILLISECOND), resolution_ms=1), now)
+
+
+def tracked(
+    place: Desk, sequence: int = 1, *, state: OrderState = OrderState.SENT, side: Side = Side.BUY, **fields: object
+) -> TrackedOrder:
+    """An order of 500 lots in the store; sent ones have a nonce and expire 2 s after venue zero."""
+    order = TrackedOrder(
+        cloid=cloid(sequence), coin="BTC", side=side, price=Ticks(999_000), size=Lots(500), state=state
+    )
+    if state is not OrderState.INTENT:
+        order.nonce, order.expires_after = sequence, Millis(BASE_MS + 2_000)
+    for name, value in fields.items():
+        setattr(order, name, value)
+    place.store.add(order)
+    return order
+
+
+def listed(order: TrackedOrder, *, left: int = 500, oid: int = 77) -> VenueOrder:
+    """The same order as the venue lists it."""
+    return VenueOrder(
+        coin=order.coin,
+        oid=oid,
+        cloid=order.cloid,
+        side=order.side,
+        ticks=order.price,
+        lots=Lots(left),
+        original_lots=order.size,
+        placed_ms=Millis(0),
+        reduce_only=order.reduce_only,
+    )
+
+
+def update(order: VenueOrder, status: str) -> OrderUpdates:
+    return OrderUpdates(updates=(OrderUpdate(order=order, status=status, status_ms=Millis(1)),), received_at=Nanos(0))
+
+
+def fill(order: TrackedOrder, lots: int, tid: int = 1, *, by_cloid: bool = True, oid: int = 77, ms: int = 5) -> Fill:
+    return Fill(
+        coin=order.coin,
+        side=order.side,
+        ticks=order.price,
+        lots=Lots(lots),
+        venue_ms=Millis(ms),
+        tid=tid,
+        oid=oid,
+        cloid=order.cloid if by_cloid else None,
+        start_position=Lots(0),
+        fee=Decimal("0.01"),
+        closed_pnl=Decimal(0),
+        crossed=False,
+    )
+
+
+def rows(effects: list[Effect], kind: type[T]) -> list[T]:
+    """The recorded rows of one kind."""
+    return [effect.row for effect in effects if isinstance(effect, Record) and isinstance(effect.row, kind)]

@@ -36,7 +36,7 @@ def test_tracked_order_average_fill_price() -> None:
     one.record_fill_with_price(1, Lots(2), Ticks(1_000), seconds(2))
     one.record_fill_with_price(2, Lots(2), Ticks(1_001), seconds(2))
     assert one.average_fill_price() == Decimal("1000.5")
-    assert (one.filled, one.fill_value) == (4, 4_002)
+    assert (one.filled, one.fill_value, one.fill_tids) == (4, 4_002, {1, 2})
 
 
 def test_tracked_order_last_fill_at() -> None:

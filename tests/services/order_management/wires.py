@@ -5,6 +5,7 @@ What order_management asks for waits in queues until a test serves it: in any or
 
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import msgspec
 
@@ -45,6 +46,7 @@ from tests.services.order_management.truth import LEVELS, check
 EXPIRY_MS = 2_000
 SETTINGS = sim_settings(unit_ms=1_000)
 Act = Callable[..., None]
+Waiting = list[Any]  # requests, answers or news: whatever `Act` takes
 
 
 class Crash(Exception):
@@ -201,7 +203,7 @@ class Wires:
 
     # --- what the peers do with what waits -----------------------------------------------------------
 
-    def _serve(self, queue: list, act: Act, *, first: bool = False) -> None:  # type: ignore[type-arg]
+    def _serve(self, queue: Waiting, act: Act, *, first: bool = False) -> None:
         """Take any of what waits, for nothing promises an order between answers; or the first."""
         if queue:
             item = queue.pop(0 if first else self.chance.randrange(len(queue)))
@@ -287,7 +289,7 @@ class Wires:
     def _tell_fill(self) -> None:
         self._tell(self.venue.fills_told)
 
-    def _tell(self, lane: list) -> None:  # type: ignore[type-arg]  # of either kind
+    def _tell(self, lane: Waiting) -> None:
         if not self.connected:
             lane.clear()
         elif lane:
@@ -322,3 +324,9 @@ class Wires:
             if not any((self.requests, self.posts, self.cancels, self.asks, self.answers)):
                 return
         raise AssertionError("the actor feeds itself")
+
+    def drain_queries(self) -> None:
+        """Serve the venue's answers only; requests to the peers stay."""
+        while self.asks or self.answers:
+            self._serve(self.asks, self._answer_query, first=True)
+            self._serve(self.answers, self.send, first=True)

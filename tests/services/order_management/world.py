@@ -105,3 +105,10 @@ class World(Wires):
         if not stop:
             self.check()
             check_settled(self.core, self.venue)
+
+
+def quoted() -> World:
+    """A world without faults in which every level of both coins rests."""
+    world = World(1, faults=False)
+    world.settle(7)
+    return world

@@ -1,0 +1,50 @@
+"""`python -m tests.bench [PART ...]`: measure everything, or these parts, and print the figures."""
+
+import argparse
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from tests.bench import approval, cores, exchange_core, hops, live, signature
+from tests.bench.report import Table, machine
+
+RUN_S_MAX: Final = 270.0  # a part that would not end by then is left out, unless it was asked for by name
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    measure: Callable[[], Iterable[Table]]
+    usual_s: float  # on two cores
+
+
+PARTS: Final = {
+    "live": Part(live.measure, 110),
+    "approval": Part(approval.measure, 25),
+    "signature": Part(signature.measure, 3),
+    "cores": Part(cores.measure, 25),
+    "venue": Part(exchange_core.measure, 10),
+    "hops": Part(hops.measure, 65),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all when none is named")
+    wanted = parser.parse_args().parts
+    if unknown := sorted({*wanted} - {*PARTS}):
+        parser.error(f"unknown part: {', '.join(unknown)}")
+    print(machine())
+    began = time.monotonic()
+    for name in wanted or PARTS:
+        spent_s = time.monotonic() - began
+        if not wanted and spent_s + PARTS[name].usual_s > RUN_S_MAX:
+            print(f"\n{name}: left out, {spent_s:.0f} s are spent; `python -m tests.bench {name}` measures it")
+            continue
+        for table in PARTS[name].measure():
+            print(f"\n{table.text()}", flush=True)
+    print(f"\n{time.monotonic() - began:.0f} s in all")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,224 @@
+"""From target to posted bytes."""
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from common.actor import Post, Record, Send
+from common.messages import (
+    Approval,
+    ApprovalRequest,
+    IntentRecord,
+    Message,
+    OrderUpdates,
+    Posted,
+    PostFailed,
+    PostureLevel,
+    SendFailed,
+    TransitionRecord,
+)
+from common.messages.orders import OrderState as S
+from common.messages.venue import ActionStatus
+from common.units import Lots, Nanos
+from tests.services.order_management.model_venue import Body
+from tests.services.order_management.parts import posture, seconds, target
+from tests.services.order_management.world import World, quoted
+
+
+def asked() -> tuple[World, ApprovalRequest]:
+    """A quiet world whose next target moved: everything is cancelled and asked for anew."""
+    world = quoted()
+    world.shift = 1
+    world.signals()
+    while world.cancels or world.answers:
+        world._serve(world.cancels, world._cancel, first=True)
+        world._serve(world.answers, world.send, first=True)
+    told = tuple(one for message in world.venue.updates for one in message.updates)
+    world.venue.updates.clear()
+    world.send(OrderUpdates(updates=told, received_at=world.now))
+    request = world.requests.pop()
+    assert isinstance(request, ApprovalRequest)
+    assert not world.requests
+    return world, request
+
+
+def states(world: World, request: ApprovalRequest) -> set[S]:
+    found = [world.core._desk.store.find(order.cloid, None) for order in request.places]
+    return {order.state for order in found if order is not None}
+
+
+def approve(world: World, request: ApprovalRequest) -> Approval:
+    return world._approval(request, list(request.places))
+
+
+def hand(world: World, message: Message) -> list[object]:
+    """Effects of one message, publications left out."""
+    effects = world.core.handle(message, world.now)  # type: ignore[arg-type]  # whatever the test sends
+    return [effect for effect in effects if not (isinstance(effect, Send) and effect.to == "")]
+
+
+def test_one_request_for_all_coins_after_its_intents() -> None:
+    """Rule 1: intents first, one request for both coins, and no second one while it is open."""
+    world, request = asked()
+    recorded = [row.order for row in world.journal if isinstance(row, IntentRecord)][-len(request.places) :]
+    assert tuple(recorded) == request.places
+    assert {order.coin for order in request.places} == {"BTC", "ETH"}
+    world.shift = 2
+    world.signals()
+    world._serve(world.cancels, world._cancel, first=True)
+    assert world.requests == []
+
+
+def test_request_is_bounded_in_time() -> None:
+    """Rule 1: the deadline is the approval timeout, or the lapse of the oldest target if that is sooner."""
+    world, request = asked()
+    assert request.deadline == world.now + seconds(0.5)
+    assert request.valid_until == world.now + seconds(4)
+    assert request.epoch == 7
+
+
+@pytest.mark.parametrize("how", ["silence", "not handed over", "too late"])
+def test_no_answer_is_a_veto(how: str) -> None:
+    """Rule 2: at the deadline itself, and an approval that comes later is never posted."""
+    world, request = asked()
+    if how == "not handed over":
+        world.send(SendFailed(to="risk", kind="ApprovalRequest", request_id=request.request_id, reason="no peer"))
+    elif how == "silence":
+        world.advance(499, healthy=False)
+        assert states(world, request) == {S.INTENT}
+        world.advance(1, healthy=False)
+    else:
+        world.now = request.deadline
+    effects = hand(world, approve(world, request))
+    assert states(world, request) == {S.VETOED}
+    assert not [effect for effect in effects if isinstance(effect, Post)]
+
+
+def test_an_approval_for_somebody_else() -> None:
+    """Rule 2: of another request or another epoch it changes nothing."""
+    world, request = asked()
+    good = approve(world, request)
+    for wrong in (replace(good, request_id=1), replace(good, epoch=6)):
+        assert hand(world, wrong) == []
+        assert states(world, request) == {S.INTENT}
+    assert any(isinstance(effect, Post) for effect in hand(world, good))
+    assert hand(world, good) == [], "the same approval twice posts once"
+
+
+def test_pulled_while_risk_was_asked() -> None:
+    """Rule 2: a gate that closed for one coin of the action stops the action, for it cannot be split."""
+    world, request = asked()
+    world.send(posture(ETH=PostureLevel.PULL_QUOTES))
+    effects = hand(world, approve(world, request))
+    assert states(world, request) == {S.VETOED}
+    assert not [effect for effect in effects if isinstance(effect, Post)]
+
+
+def test_partial_vetoes() -> None:
+    """Rule 2: what was vetoed ends with its code, the rest is posted; all vetoed posts nothing."""
+    world, request = asked()
+    effects = hand(world, world._approval(request, list(request.places[2:])))
+    (post,) = [effect for effect in effects if isinstance(effect, Post)]
+    assert msgspec.json.decode(post.body, type=Body).orders == request.places[2:]
+    vetoed = [effect.row for effect in effects if isinstance(effect, Record)][:2]
+    assert [row.evidence for row in vetoed if isinstance(row, TransitionRecord)] == ["veto test: "] * 2
+    world, request = asked()
+    assert not [e for e in hand(world, world._approval(request, [])) if isinstance(e, Post)]
+    assert states(world, request) == {S.VETOED}
+
+
+def test_an_approval_of_what_was_not_asked() -> None:
+    """Rule 2: bytes with a stranger in them are not ours to post."""
+    world, request = asked()
+    good = approve(world, request)
+    effects = hand(world, replace(good, approved=(*good.approved, "0xstranger")))
+    assert not [effect for effect in effects if isinstance(effect, Post)]
+    assert states(world, request) == {S.VETOED}
+
+
+def test_sent_is_recorded_before_the_bytes_leave() -> None:
+    """Rule 3: one SENT row an order with nonce, expiry and approval; the post ends with the target."""
+    world, request = asked()
+    approval = approve(world, request)
+    effects = hand(world, approval)
+    *records, post = [effect for effect in effects if isinstance(effect, Record | Post)]
+    assert isinstance(post, Post)
+    assert post.deadline == request.valid_until
+    sent = [record.row for record in records if isinstance(record, Record)]
+    assert [
+        (row.state, row.nonce, row.expires_after, row.approval_id) for row in sent if isinstance(row, TransitionRecord)
+    ] == [(S.SENT, approval.nonce, approval.expires_after, approval.approval_id)] * len(request.places)
+
+
+@pytest.mark.parametrize(("sent", "state"), [(False, S.REJECTED), (True, S.UNKNOWN)])
+def test_what_a_failed_post_proves(sent: bool, state: S) -> None:
+    """Rule 4: no byte left: not placed, and no exposure; anything else may have arrived and counts."""
+    world, request = asked()
+    world.send(approve(world, request))
+    post_id, _ = world.posts.pop()
+    world.send(PostFailed(post_id=post_id, sent=sent, reason="x"))
+    assert states(world, request) == {state}
+    bid, _ = world.core._desk.store.exposure["BTC"].pending_exposure()
+    assert bid == (1_500 if sent else 0)
+
+
+def posted(world: World, request: ApprovalRequest) -> int:
+    world.send(approve(world, request))
+    return world.posts.pop()[0]
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [("Invalid nonce: duplicate nonce 5", S.UNKNOWN), ("Action already expired", S.REJECTED)],
+)
+def test_a_refusal_of_the_whole_action(error: str, state: S) -> None:
+    """Rule 4: nothing of it was placed, unless these very bytes may have used the nonce before."""
+    world, request = asked()
+    world.send(Posted(post_id=posted(world, request), error=error))
+    assert states(world, request) == {state}
+
+
+def test_one_error_for_the_whole_payload() -> None:
+    """Rule 4: venue rule: a single error stands for all; any other number of statuses is doubt, and a finding."""
+    world, request = asked()
+    world.send(Posted(post_id=posted(world, request), statuses=(ActionStatus(kind="error", text="bad"),)))
+    assert states(world, request) == {S.REJECTED}
+    world, request = asked()
+    two = (ActionStatus(kind="resting", oid=1), ActionStatus(kind="resting", oid=2))
+    world.send(Posted(post_id=posted(world, request), statuses=two))
+    assert states(world, request) == {S.UNKNOWN}
+    assert world.findings[-1].kind == "answer does not fit"
+
+
+def test_refused_sides_wait_longer_each_time() -> None:
+    """Rule 5: 1, 2, 4, 8, 16, 16 units between requests that are vetoed, and prompt again after a success."""
+    world, request = asked()
+    world.send(world._approval(request, []))
+    at, waits = world.now, []
+    for _ in range(6):
+        while not world.requests:
+            world.drain_queries()
+            world.advance(100)
+        waits.append(round((world.now - at) / seconds(1)))
+        at = world.now
+        request = world.requests.pop()  # type: ignore[assignment]  # nothing is pulled here, so no noops
+        world.send(world._approval(request, []))
+    assert waits == [1, 2, 4, 8, 16, 16]
+    world.settle(40)
+    assert not world.core._placing._holds
+
+
+def test_target_lapses_before_the_timeout() -> None:
+    """Rule 1: risk is given no longer than the target lives."""
+    world, request = asked()
+    world.send(world._approval(request, []))
+    world.advance(3_500)
+    world.requests.clear()
+    for coin in ("BTC", "ETH"):
+        old = world.core._gate.target(coin)
+        until = Nanos(world.now + seconds(0.2))
+        world.send(target(coin, bids=old.bids, asks=old.asks, fair=old.fair_ticks, valid_until=until))
+    world.advance(100, healthy=False)
+    if world.requests:
+        assert world.requests[0].deadline <= world.now + seconds(0.2)
+    assert Lots(0) == world.venue.pending("BTC", request.places[0].side)
