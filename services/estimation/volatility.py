@@ -5,7 +5,7 @@ Realised variance takes jumps in, bipower variation does not: a jump is multipli
 Every number here is a fraction per sqrt(second), or its square per second. O(1) time and memory per price.
 """
 
-from math import exp, isfinite, log, pi, sqrt
+from math import exp, log, pi, sqrt
 from typing import Final
 
 import msgspec
@@ -13,6 +13,8 @@ import msgspec
 from common.units import Millis
 
 GRID_S: Final = 1.0  # shorter intervals measure the bounce between bid and ask, not the price
+PRICE_MIN: Final = 1e-100  # the ratio of two prices within these is neither 0 nor infinite
+PRICE_MAX: Final = 1e100  # same
 GAP_STEPS_MAX: Final = 3  # a return over a longer silence says nothing of the seconds within
 PRIOR_SAMPLES: Final = 10.0  # the configured prior weighs as much as ten seconds of market
 # sd of sqrt(bipower) is 0.81 / sqrt(samples) of its value: half the root of its asymptotic variance 2.61 sigma^4.
@@ -108,7 +110,7 @@ class Volatility:
 
     def add(self, price: float, at_ms: Millis) -> None:
         """Take one price, any unit; at most one a grid step becomes a sample. Nonsense and late ones are counted."""
-        if not isfinite(price) or price <= 0 or (self._price is not None and at_ms < (self._at_ms or 0)):
+        if not PRICE_MIN <= price <= PRICE_MAX or (self._price is not None and at_ms < (self._at_ms or 0)):
             self.refused += 1
             return
         dt_s = GRID_S if self._at_ms is None else (at_ms - self._at_ms) / 1_000

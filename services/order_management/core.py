@@ -274,7 +274,8 @@ class OrderManagement:
             self._recovery.on_stream_down(now)
 
     def _on_list(self, message: VenueOpenOrders, now: Nanos) -> list[Effect]:
-        effects = self._facts.on_open_orders(message, now) + self._recovery.on_list(message, now)
+        effects = self._facts.on_open_orders(message, now)
+        self._recovery.on_list(message, now)
         if self._stop_by is not None:
             listed = any(self._desk.ours(order.cloid) for order in message.orders)
             empty = not listed and not self._desk.store.open

@@ -119,16 +119,14 @@ class Recovery:
         self._enter(Phase.ORDERS, now)
         return self._cancelling.everything("start", now)
 
-    def on_list(self, message: VenueOpenOrders, now: Nanos) -> list[Effect]:
-        """Take a list that is merged into the orders already."""
+    def on_list(self, message: VenueOpenOrders, now: Nanos) -> None:
+        """Take a list that is merged into the orders already: what it shows of ours is being cancelled by name."""
         if self.phase is not Phase.ORDERS:
-            return []
+            return
         listed = any(self._desk.ours(order.cloid) for order in message.orders)
-        effects: list[Effect] = []
         if message.asked_at < self._since:
             settled = False
         elif self.first:
-            effects = self._cancelling.everything("start", now) if listed else []
             settled = self._proof.on_list(empty=not listed and not self._desk.store.open, asked_at=message.asked_at)
         else:
             settled = all(
@@ -139,7 +137,6 @@ class Recovery:
             self._enter(Phase.BOOKS, now)
         else:
             self._desk.want_list(self._next_read(now))
-        return effects
 
     def on_fills(self, asked_at: Nanos, now: Nanos) -> None:
         if self.phase is Phase.BOOKS and asked_at >= self._since:

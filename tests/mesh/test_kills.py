@@ -11,8 +11,8 @@ from tests.mesh.test_trading import check_only_approved_orders, positions_agree
 pytestmark = pytest.mark.mesh
 
 # A restart must take longer than the shortest silence that pulls quotes, or there is nothing to see.
-CHANGES = {"liveness": {"unit_ms": 500}, "crash_budget": {"starts": 50, "throttle_max_s": 3.0}}
-UNIT_S = 0.5
+CHANGES = {"liveness": {"unit_ms": 300}, "crash_budget": {"starts": 50, "throttle_max_s": 3.0}}
+UNIT_S = 0.3
 PULL_S = 8 * UNIT_S  # the slowest of the silences that pull quotes
 COINS = ("BTC", "ETH")
 

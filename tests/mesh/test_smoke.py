@@ -1,5 +1,6 @@
 """The one mesh test of `make test`: it starts, quotes, survives a kill, and leaves nothing behind."""
 
+import signal
 from functools import partial
 
 import pytest
@@ -15,9 +16,10 @@ def test_the_mesh_quotes_survives_a_kill_and_leaves_nothing() -> None:
         mesh.wait_ready()
         mesh.wait_quoting()
         mark = mesh.judge.seq
-        old = mesh.kill("strategy")
+        old = mesh.kill("strategy", signal.SIGSTOP)  # so that it cannot come back before its quotes are gone
         for coin in ("BTC", "ETH"):
             mesh.wait(f"{coin} pulled", partial(mesh.judge.pulled, coin, mark), 8)
+        mesh.kill("strategy")
         mesh.wait_restarted("strategy", old)
         mesh.wait_quoting()
         assert mesh.judge.duplicates() == []

@@ -4,11 +4,11 @@ from math import exp, inf, isfinite, log, nan, pi, sqrt
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from common.units import Millis
-from services.estimation.volatility import PRIOR_SAMPLES, Forgetting, Volatility
+from services.estimation.volatility import PRICE_MAX, PRICE_MIN, PRIOR_SAMPLES, Forgetting, Volatility
 
 SIGMA = 1e-4
 
@@ -193,6 +193,8 @@ def test_forgetting_mean() -> None:
 any_price = st.floats(allow_nan=True, allow_infinity=True)
 
 
+@example([(PRICE_MIN, 0), (PRICE_MAX, 1_000), (PRICE_MIN, 2_000)])
+@example([(5e-324, 0), (1e308, 1_000), (5e-324, 2_000)])
 @given(st.lists(st.tuples(any_price, st.integers(0, 100_000))))
 def test_never_nan(rows: list[tuple[float, int]]) -> None:
     """Whatever comes in, what goes out is finite and not negative."""

@@ -146,6 +146,8 @@ def test_filled_update_waits_for_fills() -> None:
     facts, order = VenueFacts(place), tracked(place, state=S.RESTING)
     facts.on_updates(update(listed(order, left=0), "filled"), T)
     assert (order.state, exposure(place)) == (S.PARTIALLY_FILLED, 500)
+    facts.on_updates(update(listed(order), "open"), T)
+    assert order.check_at == T + place.late_fill_window, "old news do not put off the search for its fills"
     facts.on_fill(fill(order, 500), "stream", T)
     assert (order.state, exposure(place)) == (S.FILLED, 0)
 
@@ -272,6 +274,19 @@ def test_denials_must_follow_each_other() -> None:
     facts.on_status(status(order, "open"), T)
     facts.on_status(status(order, "unknownOid", known=False), T)
     assert (order.state, exposure(place)) == (S.UNKNOWN, 500)
+
+
+def test_a_sight_between_denials_starts_over() -> None:
+    """Rule 4: denied, twice not listed, then seen: one more denial is the first again."""
+    place = desk()
+    facts, order = VenueFacts(place), tracked(place, state=S.RESTING, oid=77, heard_at=seconds(1))
+    stamp(place, T)
+    facts.on_status(status(order, "unknownOid", known=False), T)
+    for query_id in (1, 2):
+        facts.on_open_orders(VenueOpenOrders(query_id=query_id, orders=(), asked_at=T), T)
+    facts.on_status(status(order, "open"), T)
+    facts.on_status(status(order, "unknownOid", known=False), T)
+    assert (order.state, order.gone_at) == (S.UNKNOWN, None)
 
 
 def test_an_order_that_arrived_is_not_denied_away() -> None:

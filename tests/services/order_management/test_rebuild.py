@@ -167,6 +167,7 @@ def test_a_checkpoint_stands_for_all_rows_before() -> None:
     short, _ = rebuilt(row, *after)
     whole, _ = rebuilt(*before, row, *after)
     assert checkpoint(short) == checkpoint(whole)
+    assert short.store.retired == whole.store.retired
     (order, _) = short.store.open.values()
     assert (order.filled, order.fill_count(), order.oid, short.cursor_ms) == (300, 2, 7, 51)
     assert short.ledger.lots("BTC") == 310

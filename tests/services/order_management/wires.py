@@ -128,6 +128,8 @@ class Wires:
             case Send(to="", message=fact):
                 self.said[type(fact), key(fact)] = fact
             case Send(message=ApprovalRequest() | NoopRequest() | CancelRequest() as request):
+                if isinstance(request, ApprovalRequest):
+                    assert {order.cloid for order in request.places} <= set(self.cloids), "an intent before it is asked"
                 if self._now_and_then(0.03):
                     kind = type(request).__name__
                     self.inner.append(
