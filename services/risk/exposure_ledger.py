@@ -203,11 +203,6 @@ class ExposureLedger:
         position = self._positions[coin]
         return Lots(position.highest + bid), Lots(position.lowest - ask)
 
-    def own_worst(self, coin: str) -> tuple[Lots, Lots]:
-        """Return the same without strangers' orders, which the gate cannot refuse."""
-        own, position = self._pending[coin], self._positions[coin]
-        return Lots(position.highest + own.bid), Lots(position.lowest - own.ask)
-
     def best(self, coin: str, without: str | None) -> tuple[Ticks | None, Ticks | None]:
         """Return the highest bid and the lowest ask of ours that may still fill, one order left out."""
         bids = [e.order.ticks for e in self._entries[coin].values() if _counts(e, Side.BUY, without)]

@@ -3,8 +3,8 @@
 Rules
   1. Venue time unknown or uncertain by more than 1.5 s, or the account state stale: quotes are pulled.
   2. No references of a coin: its quotes are pulled.
-  3. A position beyond the soft limit only reduces; beyond twice the soft limit it kills, and so does a worst case
-     of our own orders, which the gate makes impossible. The limits themselves are allowed.
+  3. A position beyond the soft limit only reduces; beyond twice the soft limit it kills, by the venue's own word. A
+     worst case never kills: after a restart it counts every recent order that is not yet proven gone.
   4. Two witnesses of a position that differ for 2 s pull its quotes; for `reconcile_breach_ms` they kill.
   5. Daily loss: half of the limit widens, one bad state pulls, two kill (loss.py).
   6. A member of the roster that stays away for the recovery time kills (roster.py).
@@ -79,11 +79,8 @@ def _coin_breaches(facts: Facts, coin: str, now: Nanos) -> list[tuple[str, str]]
         evidence = f"venue {position.by_snapshot} lots, own fills {position.by_fills}"
         found.append((f"{coin} position difference", evidence))
     runaway = 2 * facts.soft[coin]
-    highest, lowest = facts.ledger.own_worst(coin)
     if _beyond(facts, coin, position.by_snapshot, runaway):
         found.append((f"{coin} position runaway", f"{position.by_snapshot} lots, beyond twice the soft limit"))
-    elif _beyond(facts, coin, max(highest, -lowest), runaway):
-        found.append((f"{coin} worst case runaway", f"{lowest} to {highest} lots, beyond twice the soft limit"))
     if fault := self_test(facts.limits[coin]):
         found.append((f"{coin} gate self-test", fault))
     return found
