@@ -1,5 +1,6 @@
 """The mesh trades by the venue's log: fills on both sides, equal positions, only approved orders."""
 
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 
 from common.config import load
 from common.journal import Journal
-from common.messages import DecisionRecord
+from common.mesh import snapshot
+from common.messages import CancellerStatus, DecisionRecord
 from tests.data import data_file
 from tests.mesh.live import LiveMesh, live_mesh
 
@@ -108,3 +110,22 @@ def check_tape(tape: Path) -> None:
         mesh.wait_ready()
         mesh.wait_quoting()
         check_trades(mesh, seconds=120)
+
+
+def test_live_values_do_not_fire() -> None:
+    """Sixty healthy seconds with the limits that operators run: no silence is seen where there is none."""
+    with live_mesh({"liveness": {"unit_ms": 250}}) as mesh:
+        mesh.wait_ready()
+        mesh.wait_quoting()
+        mesh.canary.stall_s = 0.0
+        until = time.monotonic() + 60
+        mesh.wait("a minute passed", lambda: time.monotonic() >= until, 60)
+        facts = snapshot(mesh.home.run(), "canceller", 5.0)
+        status = facts["CancellerStatus", ""]
+        assert isinstance(status, CancellerStatus)
+        stalled = f"the machine stood still for {mesh.canary.stall_s:.2f} s"
+        if mesh.canary.stall_s < 1.0:  # four units: the shortest limit
+            assert (status.firings, status.firing, mesh.status()["halted"]) == (0, "", False), stalled
+        else:
+            print(stalled)  # noqa: T201  # the reason why this run proves nothing
+        mesh.wait_quoting()
