@@ -19,7 +19,7 @@ from common.units import MILLISECOND, SECOND
 from services.cli.status import Facts, ServiceStatus, Status, assemble
 from services.cli.venue import VenueReader
 
-ASK_S_MAX: Final = 1.0
+ASK_S_MAX: Final = 0.8
 STARTING_S_MAX: Final = 10.0  # a process that holds its lock for longer and does not answer is wedged
 VENUE: Final = "venue_sim"
 

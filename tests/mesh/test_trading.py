@@ -1,6 +1,7 @@
 """The mesh trades by the venue's log: fills on both sides, equal positions, only approved orders."""
 
 import time
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
@@ -24,12 +25,17 @@ def approved_cloids(mesh: LiveMesh) -> set[str]:
 
 
 def positions_agree(mesh: LiveMesh) -> bool:
-    """Compare order_management's position with the sum of the venue's fills, twice around one status."""
-    before = mesh.judge.refresh().positions()
+    """Compare order_management's positions and fill counts with the venue's fills, twice around one status."""
+    before = len(mesh.judge.refresh().fills())
     coins = mesh.status()["coins"]
-    ours = {coin: Decimal(found["position"]) for coin, found in coins.items() if found["position"] is not None}
-    after = mesh.judge.refresh().positions()
-    return before == after and all(ours.get(coin) == size for coin, size in after.items())
+    fills = mesh.judge.refresh().fills()
+    counts = Counter(fill.coin for fill in fills)
+    return before == len(fills) and all(
+        coins[coin]["position"] is not None
+        and Decimal(coins[coin]["position"]) == size
+        and coins[coin]["fills"] == counts[coin]
+        for coin, size in mesh.judge.positions().items()
+    )
 
 
 def check_only_approved_orders(mesh: LiveMesh) -> None:
