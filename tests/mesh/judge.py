@@ -7,6 +7,7 @@ from typing import Final
 from common import witness
 
 PLACING: Final = frozenset({"order", "modify", "batchModify"})
+PULLED_MS: Final = 700  # a full requote takes two blocks and two round trips: 200 to 300
 GONE: Final = ("filled", "anceled", "scheduledCancel", "ejected")  # parts of the statuses that end an order
 
 
@@ -66,24 +67,27 @@ class Judge:
             positions[fill.coin] = positions.get(fill.coin, Decimal(0)) + signed
         return positions
 
-    def was_empty(self, coin: str, after: int) -> int | None:
-        """Return the seq of the first line after `after` from which on nothing of this coin rested."""
+    def pulled(self, coin: str, after: int) -> bool:
+        """Read on, and say whether nothing of this coin rested for a while at some time after `after`.
+
+        A while is longer than a requote that replaces every order leaves the book without us.
+        """
+        self.refresh()
+        began_ms = next(line.t for line in self.lines if line.seq >= after)
         live: set[int] = set()
+        empty_since: int | None = began_ms
         for order in self.orders():
             if order.coin != coin:
                 continue
             if any(part in order.status for part in GONE):
                 live.discard(order.oid)
+                empty_since = empty_since if live or empty_since is not None else max(order.t, began_ms)
             else:
+                if empty_since is not None and order.seq > after and order.t - empty_since >= PULLED_MS:
+                    return True
                 live.add(order.oid)
-            if order.seq > after and not live:
-                return order.seq
-        return None
-
-    def pulled(self, coin: str, after: int) -> bool:
-        """Read on, and say whether nothing of this coin rests, now or at some moment after `after`."""
-        self.refresh()
-        return not self.resting(coin) or self.was_empty(coin, after) is not None
+                empty_since = None
+        return empty_since is not None and self.lines[-1].t - max(empty_since, began_ms) >= PULLED_MS
 
     def duplicates(self) -> list[str]:
         """Return cloids that the venue ever accepted under more than one oid."""
