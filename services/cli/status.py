@@ -199,8 +199,9 @@ def plain(value: Decimal) -> str:
 
 def money(value: Decimal) -> str:
     """Return USD, rounded to the micro-USD that the venue itself counts in: an average price may never end."""
-    rounded = round(value, MONEY_DECIMALS)
-    return plain(value if value == rounded else rounded)
+    exponent = value.as_tuple().exponent
+    finer = isinstance(exponent, int) and exponent < -MONEY_DECIMALS
+    return plain(round(value, MONEY_DECIMALS) if finer else value)
 
 
 def _quotes(instrument: Instrument, live: LiveOrders | None, side: Side) -> tuple[Quote, ...]:

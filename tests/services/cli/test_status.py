@@ -257,4 +257,5 @@ def test_money_ends_at_the_micro_usd() -> None:
     assert money(Decimal("0.3635399999999999999999999502")) == "0.363540"
     assert money(Decimal("-1.0000005")) == "-1.000000"
     assert money(Decimal("12.5")) == "12.5"
+    assert money(Decimal("3.79567500000000000000")) == "3.795675"
     assert money(Decimal("1e5")) == "100000"
