@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Iterator
-from decimal import Decimal
 from enum import StrEnum
 from math import isfinite
 from pathlib import Path
@@ -116,7 +115,6 @@ class Signer(Section, frozen=True, kw_only=True):
 class Canceller(Section, frozen=True, kw_only=True):
     firings_max: Count = 4  # in 10 minutes; the last of them latches
     account_read_ms: Annotated[int, Meta(ge=500)] = 2_000
-    max_cancels_per_s: Positive = 50.0
     schedule_cancel: bool = True  # keep the venue's dead man's switch armed where it may be used
     schedule_horizon_ms: Annotated[int, Meta(ge=5_000)] = 20_000
 
@@ -250,18 +248,12 @@ def load(path: Path) -> Settings:
 def parse(text: bytes, name: str) -> Settings:
     """Check the text of one file; `name` appears in errors."""
     try:
-        settings = msgspec.toml.decode(text, type=Settings, dec_hook=_decimal)
+        settings = msgspec.toml.decode(text, type=Settings)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigFault(f"{name}: {error}") from error
     for fault in (*_infinities(msgspec.to_builtins(settings), ""), *_contradictions(settings)):
         raise ConfigFault(f"{name}: {fault}")
     return settings
-
-
-def _decimal(kind: type, value: object) -> object:
-    if kind is Decimal:
-        return Decimal(str(value))
-    raise NotImplementedError(kind)
 
 
 def _infinities(value: object, path: str) -> Iterator[str]:
