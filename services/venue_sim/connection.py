@@ -7,6 +7,8 @@ Rules
   1. One connection carries any number of HTTP requests one after the other, or one WebSocket.
   2. Nothing a client sends raises here: it is answered with 4xx, or the connection is closed.
   3. A client that does not read is dropped once SEND_BUFFER_BYTES_MAX wait for it; nobody else waits.
+  4. HEAD is answered without a body, OPTIONS with what a browser must hear before it may ask. A body that says it is
+     no JSON is 415; one that does not say what it is counts as JSON.
 """
 
 import asyncio
@@ -37,6 +39,12 @@ _REASONS: Final = {
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
+_NOT_JSON: Final = b"Expected request with `Content-Type: application/json`"
+_ALLOWED: Final = (
+    ("Access-Control-Allow-Methods", "GET, POST"),
+    ("Access-Control-Allow-Headers", "content-type"),
+    ("Access-Control-Max-Age", "3600"),
+)
 
 
 class Answer(Protocol):
@@ -155,7 +163,7 @@ class Connection(asyncio.Protocol):
     # --- HTTP ---
 
     def _advance(self) -> None:
-        while self._transport is not None and self.socket is None:
+        while self._transport is not None and not self._transport.is_closing() and self.socket is None:
             try:
                 event = self._http.next_event()
             except h11.RemoteProtocolError as fault:
@@ -183,24 +191,42 @@ class Connection(asyncio.Protocol):
         headers = {name: value.lower() for name, value in request.headers}
         if headers.get(b"upgrade") == b"websocket":
             self._upgrade(request.target.decode(errors="replace"))
+        elif self._http.they_are_waiting_for_100_continue:
+            self.write(self._http.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
 
     def _on_whole_request(self) -> None:
         assert self._request is not None
         method, target = self._request.method.decode(), self._request.target.decode(errors="replace")
         self._head = b""
-        self._application.on_request(method, target.partition("?")[0], self._body, self._answer)
+        kinds = [value.lower() for name, value in self._request.headers if name == b"content-type"]
+        if method == "OPTIONS":
+            self._answer(200, b"", "text/plain", _ALLOWED)
+        elif method == "POST" and not all(kind.startswith(b"application/json") for kind in kinds):
+            self._answer(415, _NOT_JSON, "text/plain")
+        else:
+            self._application.on_request(method, target.partition("?")[0], self._body, self._answer)
 
-    def _answer(self, status: int, body: bytes, content_type: str = "application/json") -> None:
+    def _answer(
+        self,
+        status: int,
+        body: bytes,
+        content_type: str = "application/json",
+        more: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         if self._transport is None or self._http.our_state is not h11.SEND_RESPONSE:
             return  # the client has gone
+        assert self._request is not None
         headers = [
             ("Content-Type", content_type),
             ("Content-Length", str(len(body))),
             ("Date", self._application.now_http()),
+            ("Access-Control-Allow-Origin", "*"),
+            *more,
         ]
         response = h11.Response(status_code=status, headers=headers, reason=_REASONS.get(status, "").encode())
         data = self._http.send(response) or b""
-        data += self._http.send(h11.Data(data=body)) or b""
+        if self._request.method != b"HEAD":
+            data += self._http.send(h11.Data(data=body)) or b""
         data += self._http.send(h11.EndOfMessage()) or b""
         self.write(data)
         if self._http.states[h11.SERVER] is h11.MUST_CLOSE:

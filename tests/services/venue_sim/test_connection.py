@@ -51,6 +51,62 @@ def test_requests_in_a_row() -> None:
     live(story)
 
 
+def test_manners_of_http() -> None:
+    """Rule 4: HEAD has no body, OPTIONS lets browsers in, other methods and paths are refused, in one connection."""
+
+    async def story(port: int) -> None:
+        requests = (
+            b"HEAD /info HTTP/1.1\r\nHost: x\r\n\r\n"
+            b"OPTIONS /exchange HTTP/1.1\r\nHost: x\r\nAccess-Control-Request-Method: POST\r\n\r\n"
+            b"DELETE /ws HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        )
+        answer = await raw(port, requests)
+        lines = [line for line in answer.splitlines() if line.startswith(b"HTTP/1.1 ")]
+        assert [line.split(b" ", 2)[1] for line in lines] == [b"405", b"200", b"404"]
+        assert b"Access-Control-Allow-Headers: content-type" in answer
+        assert answer.count(b"Access-Control-Allow-Origin: *") == 3
+        assert answer.count(b"Method Not Allowed") == 1, "the reason; a HEAD has no body"
+
+    live(story)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("application/json", 200),
+        ("Application/JSON; charset=utf-8", 200),
+        (None, 200),
+        ("application/x-www-form-urlencoded", 415),
+        ("text/plain", 415),
+    ],
+)
+def test_content_types(kind: str | None, status: int) -> None:
+    """Rule 4: JSON, or something that does not say what it is."""
+
+    async def story(port: int) -> None:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+            headers = {} if kind is None else {"Content-Type": kind}
+            answer = await http.post("/info", content=b'{"type":"perpDexs"}', headers=headers)
+            assert answer.status_code == status
+
+    live(story)
+
+
+def test_large_bodies_may_ask_first() -> None:
+    """A client that waits for leave to send its body gets it."""
+
+    async def story(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /info HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 19\r\n\r\n")
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 \r\n\r\n"
+        writer.write(b'{"type":"perpDexs"}')
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
+        assert await reader.readexactly(6) == b"[null]"
+        writer.transport.abort()
+
+    live(story)
+
+
 def test_frames() -> None:
     """Fragments are put together, ping frames answered, too large frames refused, closes echoed."""
 
