@@ -109,16 +109,32 @@ class Journal:
         """Give the rows above `after` in order, of these kinds or all, as far as they were written at this call."""
         return self._walk(kinds, after, self._last_seq())
 
+    def since(self, kind: type[Message]) -> Iterator[Message]:
+        """Give all rows from the newest one of this kind on; every row where there is none."""
+        newest = self._newest(kind)
+        return self._messages(newest[0] - 1 if newest else 0)
+
+    def newest(self, count: int) -> Iterator[Message]:
+        """Give the last so many rows, oldest first."""
+        return self._messages(max(0, self._last_seq() - count))
+
     def last(self, kind: type[T]) -> T | None:
         """Return the newest row of this kind."""
-        query = f"{_COLUMNS} WHERE kind = ? ORDER BY seq DESC LIMIT 1"
-        for row in self._read(query, (kind.__name__,)):
-            message = self._open(row)
-            assert isinstance(message, kind), f"{row[3]} decoded to {type(message)}"
-            return message
-        return None
+        row = self._newest(kind)
+        if row is None:
+            return None
+        message = self._open(row)
+        assert isinstance(message, kind), f"{row[3]} decoded to {type(message)}"
+        return message
 
     # --- parts ---
+
+    def _messages(self, after: int) -> Iterator[Message]:
+        return (message for _, message in self.rows(after=after))
+
+    def _newest(self, kind: type[Message]) -> Row | None:
+        rows = self._read(f"{_COLUMNS} WHERE kind = ? ORDER BY seq DESC LIMIT 1", (kind.__name__,))
+        return rows[0] if rows else None
 
     def _walk(self, kinds: tuple[type[Message], ...] | None, after: int, until: int) -> Iterator[tuple[int, Message]]:
         while after < until:

@@ -54,7 +54,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     home: Home
     settings: config.Settings
     boot: Boot
-    rows: Iterable[Message]  # its own journal, oldest first
+    rows: Iterable[Message]  # of its own journal, oldest first, as far back as `Service.memory` says
     account: str
     public: keys.PublicKeys
 
@@ -65,7 +65,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     inbox: object  # the union that the actor handles: its subscription
     build: Callable[[Context], Parts]
-    journalled: bool = False
+    memory: Callable[[Journal], Iterable[Message]] | None = None  # what its core needs of its journal; None: has none
     halts_on_bug: bool = False  # on the order path: a bug writes a halt file
     roster: bool = True  # past its crash budget the mesh halts; otherwise the service just stays down
     stop_wait_s: float = 5.0
@@ -193,7 +193,7 @@ def _serve(
     logger: Any,  # structlog's bound loggers have no useful type
 ) -> int:
     public = keys.read_public(home)
-    journal = Journal(home.database(service.name), settings.journal.sync) if service.journalled else None
+    journal = Journal(home.database(service.name), settings.journal.sync) if service.memory else None
     tape = (
         TapeWriter(home.tapes / f"{service.name}.{boot.epoch}.tape") if service.name in settings.tape.services else None
     )
@@ -201,7 +201,7 @@ def _serve(
         home=home,
         settings=settings,
         boot=boot,
-        rows=(row for _, row in journal.rows()) if journal else (),
+        rows=service.memory(journal) if service.memory and journal else (),
         account=settings.venue.account or public.account,
         public=public,
     )

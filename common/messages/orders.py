@@ -112,6 +112,7 @@ class Position(Message, frozen=True, kw_only=True):
     fills: int
     as_of_ms: Millis
     proven: bool  # false while start, reconnect or a difference is unresolved
+    drift: Lots = Lots(0)  # ours minus the venue's, both at the time of its last account state
 
 
 class PendingExposure(Message, frozen=True, kw_only=True):
@@ -125,6 +126,7 @@ class PendingExposure(Message, frozen=True, kw_only=True):
     worst_case_min_position: Lots
     resting_bid_notional: Micros
     resting_ask_notional: Micros
+    foreign_orders: int = 0  # open orders of others: counted in all of the above, never touched
 
 
 class LiveOrders(Message, frozen=True, kw_only=True):

@@ -1,10 +1,13 @@
 """The canceller as a process."""
 
 import random
+from collections.abc import Iterator
 
 from common import keys, process
 from common.config import Profile
 from common.hyperliquid.client import VenueLink
+from common.journal import Journal
+from common.messages import Message, NonceRecord
 from common.shell import Parts
 from services.canceller.core import Canceller, Inbox
 from services.canceller.signer import CancelSigner
@@ -33,7 +36,12 @@ def build(context: process.Context) -> Parts:
     )
 
 
+def memory(journal: Journal) -> Iterator[Message]:
+    """Give what a new life must know: the last nonce."""
+    return journal.since(NonceRecord)
+
+
 if __name__ == "__main__":
     process.run(
-        process.Service(name="canceller", inbox=Inbox, build=build, journalled=True, halts_on_bug=True, stop_wait_s=6.0)
+        process.Service(name="canceller", inbox=Inbox, build=build, memory=memory, halts_on_bug=True, stop_wait_s=6.0)
     )

@@ -33,7 +33,7 @@ from common.messages import (
     TopOfBook,
 )
 from common.touch import Touch
-from common.units import Lots, Side, Ticks
+from common.units import Lots, Micros, Side, Ticks
 
 Facts: TypeAlias = Mapping[tuple[str, str], Message]  # (topic, coin) -> a service's last message
 
@@ -91,6 +91,11 @@ class CoinStatus(msgspec.Struct, frozen=True, kw_only=True):
     unrealized_pnl: str | None
     fees: str | None
     fills: int | None
+    resting_bid_notional: str | None
+    resting_ask_notional: str | None
+    funding: str | None
+    foreign_orders: int | None
+    position_drift: str | None
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,6 +183,11 @@ def coin_status(instrument: Instrument, market: Facts, orders: Facts) -> CoinSta
         unrealized_pnl=_unrealized(instrument, position, mid),
         fees=money(position.fees) if position else None,
         fills=position.fills if position else None,
+        resting_bid_notional=_usd(pending.resting_bid_notional) if pending else None,
+        resting_ask_notional=_usd(pending.resting_ask_notional) if pending else None,
+        funding=money(position.funding) if position else None,
+        foreign_orders=pending.foreign_orders if pending else None,
+        position_drift=size(position.drift) if position else None,
     )
 
 
@@ -202,6 +212,10 @@ def money(value: Decimal) -> str:
     exponent = value.as_tuple().exponent
     finer = isinstance(exponent, int) and exponent < -MONEY_DECIMALS
     return plain(round(value, MONEY_DECIMALS) if finer else value)
+
+
+def _usd(micros: Micros) -> str:
+    return plain(Decimal(micros).scaleb(-MONEY_DECIMALS).normalize())
 
 
 def _quotes(instrument: Instrument, live: LiveOrders | None, side: Side) -> tuple[Quote, ...]:

@@ -10,6 +10,10 @@ from rich.text import Text
 from services.cli.status import CoinStatus, Quote, Status
 
 UNKNOWN: Final = "-"
+COIN_COLUMNS: Final = (
+    *("coin", "mid", "bids", "asks", "position", "pending", "worst case", "resting USD", "fills", "realized"),
+    *("unrealized", "fees", "funding", "foreign orders"),
+)
 COLOURS: Final = {
     "READY": "green",
     "DEGRADED": "yellow",
@@ -69,7 +73,7 @@ def _services(status: Status, details: Mapping[str, str]) -> Table:
 
 
 def _coins(status: Status) -> Table:
-    table = Table("coin", "mid", "bids", "asks", "position", "worst case", "fills", "realized", "unrealized", "fees")
+    table = Table(*COIN_COLUMNS)
     for coin, found in status.coins.items():
         table.add_row(
             coin,
@@ -77,11 +81,15 @@ def _coins(status: Status) -> Table:
             _quotes(found.bids),
             _quotes(found.asks),
             found.position or UNKNOWN,
+            f"{found.pending_bid_exposure or UNKNOWN} / {found.pending_ask_exposure or UNKNOWN}",
             f"{found.worst_case_min_position or UNKNOWN} .. {found.worst_case_max_position or UNKNOWN}",
+            f"{found.resting_bid_notional or UNKNOWN} / {found.resting_ask_notional or UNKNOWN}",
             UNKNOWN if found.fills is None else str(found.fills),
             found.realized_pnl or UNKNOWN,
             found.unrealized_pnl or UNKNOWN,
             found.fees or UNKNOWN,
+            found.funding or UNKNOWN,
+            UNKNOWN if found.foreign_orders is None else str(found.foreign_orders),
         )
     return table
 

@@ -208,6 +208,7 @@ class MetricsCore:
         self._positions[position.coin] = position
         self._set("mm_position", coin, self._size(position.coin, position.lots))
         self._set("mm_position_proven", coin, position.proven)
+        self._set("mm_position_drift", coin, self._size(position.coin, position.drift))
         self._set("mm_entry_price", coin, position.entry)
         self._set("mm_realized_pnl_usd", coin, position.realized_pnl)
         self._set("mm_fees_usd", coin, position.fees)
@@ -225,6 +226,7 @@ class MetricsCore:
             ("mm_worst_case_min_position", pending.worst_case_min_position),
         ):
             self._set(name, coin, self._size(pending.coin, lots))
+        self._set("mm_foreign_orders", coin, pending.foreign_orders)
         for side, micros in ((Side.BUY, pending.resting_bid_notional), (Side.SELL, pending.resting_ask_notional)):
             self._set("mm_resting_notional_usd", (pending.coin, side.value), micros / MICROS_PER_USD)
 

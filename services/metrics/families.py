@@ -70,11 +70,15 @@ FAMILIES: Final[dict[str, Family]] = {
     "mm_net_pending_change": _gauge(_COIN, "pending bids minus pending asks, in coins"),
     "mm_worst_case_max_position": _gauge(_COIN, "position if every bid fills and no ask, in coins"),
     "mm_worst_case_min_position": _gauge(_COIN, "position if every ask fills and no bid, in coins"),
+    "mm_foreign_orders": _gauge(
+        _COIN, "open orders of others on this account: counted in the worst case, never touched"
+    ),
     "mm_resting_notional_usd": _gauge(_COIN_SIDE, "price times size of what rests"),
     # --- money ---
     "mm_fills_total": _counter(_COIN, "fills counted into the position"),
     "mm_fill_volume_usd_total": _counter(("coin", "side", "role"), "traded notional heard since this process started"),
     "mm_position": _gauge(_COIN, "coins, signed"),
+    "mm_position_drift": _gauge(_COIN, "ours minus the venue's at the time of its last account state, in coins"),
     "mm_position_proven": _gauge(_COIN, "1 when position and venue agree"),
     "mm_entry_price": _gauge(_COIN, "USD, average; absent when flat"),
     "mm_realized_pnl_usd": _gauge(_COIN, "gross of fees"),

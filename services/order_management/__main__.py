@@ -1,10 +1,13 @@
 """The order management service as a process."""
 
 import random
+from collections.abc import Iterator
 
 from common import process
 from common.hyperliquid.client import VenueLink
 from common.hyperliquid.subscriptions import user_subscriptions
+from common.journal import Journal
+from common.messages import CheckpointRecord, Message
 from common.shell import Parts
 from services.order_management.core import Inbox, OrderManagement
 
@@ -25,9 +28,14 @@ def build(context: process.Context) -> Parts:
     )
 
 
+def memory(journal: Journal) -> Iterator[Message]:
+    """Give what a new life must know: the last checkpoint stands for everything before it."""
+    return journal.since(CheckpointRecord)
+
+
 if __name__ == "__main__":
     process.run(
         process.Service(
-            name="order_management", inbox=Inbox, build=build, journalled=True, halts_on_bug=True, stop_wait_s=15.0
+            name="order_management", inbox=Inbox, build=build, memory=memory, halts_on_bug=True, stop_wait_s=15.0
         )
     )

@@ -32,6 +32,7 @@ class Books:
         self._differs: dict[str, Nanos] = {}  # coin -> since when
         self._reported: dict[str, str] = {}  # coin -> the difference that lasted
         self._agreed_ms: dict[str, Millis] = {}
+        self._drift: dict[str, Lots] = {}
         self._unbelieved = False
 
     # --- the venue's word ------------------------------------------------------------------------------
@@ -60,6 +61,7 @@ class Books:
             lots, entry = (position.lots, position.entry) if position else (Lots(0), None)
             told = f"ours {books.position_at(message.venue_ms)}, venue {lots} at {message.venue_ms}"
             books.adopt(lots, entry, message.venue_ms)
+            self._drift[coin] = Lots(0)
             effects += self._desk.finding("position adopted", coin, told)
             effects.append(Record(books.record(f"adopted: {told}")))
             self._desk.store.changed[coin] = None
@@ -109,22 +111,24 @@ class Books:
             fills=books.fills,
             as_of_ms=self._agreed_ms.get(coin, books.anchor_ms),
             proven=proven and not self.unproven(coin),
+            drift=self._drift.get(coin, Lots(0)),
         )
 
     def exposure(self, coin: str) -> PendingExposure:
-        sums = self._desk.store.exposure[coin]
-        bid, ask = sums.pending_exposure()
-        longest, shortest = sums.worst_case_positions(self._desk.ledger.lots(coin))
-        bid_notional, ask_notional = sums.resting_notional()
+        store = self._desk.store
+        bid, ask = store.pending_exposure(coin)
+        shortest, longest = store.worst_case_positions(self._desk.ledger.lots(coin), coin)
+        bid_notional, ask_notional = store.resting_notional(coin)
         return PendingExposure(
             coin=coin,
             pending_bid=bid,
             pending_ask=ask,
-            net_pending_change=sums.net_pending_change(),
+            net_pending_change=store.net_pending_change(coin),
             worst_case_max_position=longest,
             worst_case_min_position=shortest,
             resting_bid_notional=bid_notional,
             resting_ask_notional=ask_notional,
+            foreign_orders=store.foreign_count(coin),
         )
 
     # --- parts -----------------------------------------------------------------------------------------
@@ -135,7 +139,10 @@ class Books:
         if books is None:
             return self._open(coin, stated, venue_ms)
         ours = books.position_at(venue_ms)
-        if ours == theirs:
+        if (drift := Lots(ours - theirs)) != self._drift.get(coin, 0):
+            self._drift[coin] = drift
+            self._desk.store.changed[coin] = None
+        if not drift:
             self._agree(coin, venue_ms)
             return []
         self._desk.want_fills(Nanos(now + FILLS_AGAIN) if coin in self._differs else now)

@@ -37,8 +37,8 @@ class OrderExposure:
         return Lots(self._lots[Side.BUY] - self._lots[Side.SELL])
 
     def worst_case_positions(self, position: Lots) -> tuple[Lots, Lots]:
-        """Return (longest, shortest): all bids and no ask filled, all asks and no bid filled."""
-        return Lots(position + self._lots[Side.BUY]), Lots(position - self._lots[Side.SELL])
+        """Return (min, max): all asks and no bid filled, all bids and no ask filled."""
+        return Lots(position - self._lots[Side.SELL]), Lots(position + self._lots[Side.BUY])
 
     def resting_notional(self) -> tuple[Micros, Micros]:
         """Return (bid, ask) value of the leaves at the orders' own prices."""

@@ -12,7 +12,7 @@ from typing import Final
 from common.actor import Effect, Record
 from common.messages import OrderState, TransitionRecord
 from common.messages.venue import VenueOrder
-from common.units import Nanos, Side
+from common.units import Lots, Micros, Nanos, Side
 from services.order_management.exposure import OrderExposure
 from services.order_management.lifecycle import Evidence, next_state
 from services.order_management.tracked_order import TrackedOrder
@@ -33,6 +33,7 @@ class OrderStore:
         self._sides: dict[tuple[str, Side], dict[str, TrackedOrder]] = {}
         self._by_oid: dict[int, str] = {}
         self._foreign: dict[int, VenueOrder] = {}
+        self._foreign_counts: dict[str, int] = {}
 
     # --- reading -----------------------------------------------------------------------------------
 
@@ -53,6 +54,28 @@ class OrderStore:
 
     def unacknowledged(self) -> list[TrackedOrder]:
         return [order for order in self.open.values() if order.unacknowledged]
+
+    # --- what they may still do; a coin need not be named where there is one only ----------------------
+
+    def pending_exposure(self, coin: str | None = None) -> tuple[Lots, Lots]:
+        """Return (bid, ask) lots that may still fill."""
+        return self._sums(coin).pending_exposure()
+
+    def net_pending_change(self, coin: str | None = None) -> Lots:
+        """Return the change of the position if everything fills."""
+        return self._sums(coin).net_pending_change()
+
+    def worst_case_positions(self, position: Lots, coin: str | None = None) -> tuple[Lots, Lots]:
+        """Return (min, max) that fills of these orders alone can lead to."""
+        return self._sums(coin).worst_case_positions(position)
+
+    def resting_notional(self, coin: str | None = None) -> tuple[Micros, Micros]:
+        """Return (bid, ask) value of the leaves at the orders' own prices."""
+        return self._sums(coin).resting_notional()
+
+    def foreign_count(self, coin: str) -> int:
+        """Return how many open orders of others this coin has."""
+        return self._foreign_counts.get(coin, 0)
 
     # --- changing ----------------------------------------------------------------------------------
 
@@ -110,15 +133,24 @@ class OrderStore:
         """Count one order of others; return whether it is new."""
         new = order.oid not in self._foreign
         self._foreign[order.oid] = order
+        self._foreign_counts[order.coin] = self.foreign_count(order.coin) + new
         self._count_foreign(order, gone=False)
         return new
 
     def drop_foreign(self, oid: int) -> None:
         order = self._foreign.pop(oid, None)
         if order is not None:
+            self._foreign_counts[order.coin] -= 1
             self._count_foreign(order, gone=True)
 
     # --- parts -------------------------------------------------------------------------------------
+
+    def _sums(self, coin: str | None) -> OrderExposure:
+        if coin is not None:
+            return self.exposure[coin]
+        if len(self.exposure) != 1:
+            raise ValueError(f"name one of the coins {', '.join(self.exposure)}: lots of several do not add up")
+        return next(iter(self.exposure.values()))
 
     def _count_foreign(self, order: VenueOrder, *, gone: bool) -> None:
         if order.coin in self.exposure:

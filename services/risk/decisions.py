@@ -54,7 +54,7 @@ class Decisions:
         self.last_nonce = max(self.last_nonce, record.nonce)
         if record.tag != QUOTE_TAG:
             return
-        self._begin(Millis(record.nonce))
+        self._begin(Millis(record.expires_after + self._margin_ms))  # what was signed before it has arrived by then
         self._nonces[record.nonce] = None
         if len(self._nonces) > NONCES_MAX:
             self._nonces.popitem(last=False)

@@ -54,6 +54,18 @@ def test_rows_come_back_in_order(tmp_path: Path) -> None:
         assert journal.last(Wake) is None
 
 
+def test_a_start_reads_from_the_newest_of_a_kind(tmp_path: Path) -> None:
+    """So a start costs the same however long the journal is: that row and what follows; all where there is none."""
+    rows = [BootRecord(epoch=7), NonceRecord(nonce=1, tag="a"), BootRecord(epoch=8), NonceRecord(nonce=2, tag="b")]
+    with Journal(tmp_path / "j.sqlite") as journal:
+        assert list(journal.since(BootRecord)) == list(journal.newest(3)) == []
+        journal.append_all(rows, NOW)
+        assert list(journal.since(BootRecord)) == rows[2:]
+        assert list(journal.since(Wake)) == rows
+        assert list(journal.newest(1)) == rows[3:]
+        assert list(journal.newest(4)) == list(journal.newest(5)) == rows
+
+
 def test_no_rows_is_no_transaction(tmp_path: Path) -> None:
     """An empty batch writes nothing and gives the last number."""
     with Journal(tmp_path / "j.sqlite") as journal:

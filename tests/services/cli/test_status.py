@@ -31,6 +31,7 @@ from tests.services.cli.samples import live_order, position, settings
 COIN_KEYS: Final = (
     *("mid", "position", "bids", "asks", "pending_bid_exposure", "pending_ask_exposure", "net_pending_change"),
     *("worst_case_max_position", "worst_case_min_position", "realized_pnl", "unrealized_pnl", "fees", "fills"),
+    *("resting_bid_notional", "resting_ask_notional", "funding", "foreign_orders", "position_drift"),
 )
 PENDING: Final = PendingExposure(
     coin="BTC",
@@ -39,8 +40,9 @@ PENDING: Final = PendingExposure(
     net_pending_change=Lots(2_000),
     worst_case_max_position=Lots(1_000),
     worst_case_min_position=Lots(-3_000),
-    resting_bid_notional=Micros(0),
-    resting_ask_notional=Micros(0),
+    resting_bid_notional=Micros(3_000_000_000),
+    resting_ask_notional=Micros(1_000_000_500),
+    foreign_orders=2,
 )
 QUOTES: Final = LiveOrders(
     coin="BTC", orders=(live_order(Side.BUY, 999_990, slot=1), live_order(Side.SELL, 1_000_010, slot=2))
@@ -152,6 +154,11 @@ def test_the_whole_contract() -> None:
                 "unrealized_pnl": "2.000000",
                 "fees": "-0.25",
                 "fills": 42,
+                "resting_bid_notional": "3000",
+                "resting_ask_notional": "1000.0005",
+                "funding": "0",
+                "foreign_orders": 2,
+                "position_drift": "0.00000",
             }
         },
     }

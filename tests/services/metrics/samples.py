@@ -116,6 +116,7 @@ def position(lots: int = -2_000, entry: str | None = "100100") -> Position:
         fills=42,
         as_of_ms=Millis(1),
         proven=True,
+        drift=Lots(-1_000),
     )
 
 
@@ -129,6 +130,7 @@ def pending() -> PendingExposure:
         worst_case_min_position=Lots(-2_500),
         resting_bid_notional=Micros(3_000_000_000),
         resting_ask_notional=Micros(1_000_000_000),
+        foreign_orders=2,
     )
 
 

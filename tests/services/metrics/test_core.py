@@ -101,6 +101,7 @@ MOVES: Final[list[tuple[Inbox, dict[str, dict[Labels, float]]]]] = [
             "mm_worst_case_max_position": {BTC_LABEL: 0.015},
             "mm_worst_case_min_position": {BTC_LABEL: -0.025},
             "mm_resting_notional_usd": {BUY: 3_000, SELL: 1_000},
+            "mm_foreign_orders": {BTC_LABEL: 2},
         },
     ),
     (fill(), {"mm_fill_volume_usd_total": {("BTC", "buy", "maker"): 1_000}}),
@@ -110,6 +111,7 @@ MOVES: Final[list[tuple[Inbox, dict[str, dict[Labels, float]]]]] = [
         {
             "mm_position": {BTC_LABEL: -0.02},
             "mm_position_proven": {BTC_LABEL: 1},
+            "mm_position_drift": {BTC_LABEL: -0.01},
             "mm_entry_price": {BTC_LABEL: 100_100},
             "mm_realized_pnl_usd": {BTC_LABEL: 12.5},
             "mm_fees_usd": {BTC_LABEL: -0.25},

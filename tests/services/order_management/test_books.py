@@ -55,7 +55,19 @@ def test_compared_at_the_venues_time() -> None:
     assert books.on_account(account(250, ms=101), T) == (True, [])
     position = books.position("BTC", proven=True)
     assert position is not None
-    assert (position.lots, position.as_of_ms, position.proven) == (250, 101, True)
+    assert (position.lots, position.as_of_ms, position.proven, position.drift) == (250, 101, True, 0)
+
+
+def test_the_drift_is_published() -> None:
+    """Rule 2: ours minus the venue's at its time, at once and until they agree."""
+    books = Books(place := desk())
+    place.ledger.count(fill(tracked(place), 200, ms=100))
+    for theirs, drift in ((150, 50), (260, -60), (200, 0)):
+        place.store.changed.clear()
+        books.on_account(account(theirs, ms=100), T)
+        position = books.position("BTC", proven=True)
+        assert position is not None
+        assert (position.drift, "BTC" in place.store.changed) == (drift, True)
 
 
 def test_a_difference_that_lasts() -> None:

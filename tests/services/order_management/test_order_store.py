@@ -1,12 +1,14 @@
 """The store: one place where orders change, and a bounded memory of those that ended."""
 
+import pytest
+
 from common.actor import Record
 from common.messages import OrderState, TransitionRecord
 from common.units import Lots, Nanos, Side, Ticks
 from services.order_management.lifecycle import Evidence
 from services.order_management.order_store import RETIRED_MAX, OrderStore
 from services.order_management.tracked_order import TrackedOrder
-from tests.services.order_management.parts import cloid, seconds
+from tests.services.order_management.parts import cloid, listed, seconds
 
 T = seconds(1)
 
@@ -81,6 +83,87 @@ def test_retired_are_remembered_for_a_while() -> None:
     assert store.find(None, 1) is store.find(cloid(1), None) is not None
     assert not store.open
     assert not store._sides["BTC", Side.BUY]
+
+
+def two_sided() -> OrderStore:
+    """Bids of 10 at 1,000 and of 5 at 990, an ask of 7 at 1,100, all sent."""
+    store = OrderStore(["BTC"])
+    for sequence, side, price, size in ((1, Side.BUY, 1_000, 10), (2, Side.BUY, 990, 5), (3, Side.SELL, 1_100, 7)):
+        order = sent(sequence, side)
+        order.price, order.size = Ticks(price), Lots(size)
+        store.add(order)
+    return store
+
+
+def test_pending_exposure_empty() -> None:
+    """Nothing open can do nothing."""
+    store = OrderStore(["BTC"])
+    assert store.pending_exposure() == (0, 0)
+    assert store.net_pending_change() == 0
+    assert store.worst_case_positions(Lots(3)) == (3, 3)
+    assert store.resting_notional() == (0, 0)
+
+
+def test_pending_exposure_with_orders() -> None:
+    """Each side is the sum of its leaves, in every state that may still fill and in no other."""
+    assert two_sided().pending_exposure() == (15, 7)
+    for state in OrderState:
+        store, order = OrderStore(["BTC"]), sent(1)
+        order.state = state
+        store.add(order)
+        assert store.pending_exposure() == (10 if order.may_still_fill else 0, 0), state
+
+
+def test_pending_exposure_excludes_partial_fills() -> None:
+    """What is filled is in the position; what has ended counts nothing."""
+    store = two_sided()
+    order = store.open[cloid(1)]
+    order.record_fill_with_price(1, Lots(6), Ticks(1_000))
+    store.move(order, Evidence.PART_FILLED, "fill", T)
+    assert store.pending_exposure() == (9, 7)
+    order.record_fill_with_price(2, Lots(4), Ticks(1_000))
+    store.move(order, Evidence.FULLY_FILLED, "fill", T)
+    assert store.pending_exposure() == (5, 7)
+
+
+def test_net_pending_change() -> None:
+    """Bids add, asks take away."""
+    assert two_sided().net_pending_change() == 8
+
+
+def test_worst_case_positions() -> None:
+    """(min, max): all of one side and nothing of the other, from a long and from a short."""
+    assert two_sided().worst_case_positions(Lots(3)) == (-4, 18)
+    assert two_sided().worst_case_positions(Lots(-20)) == (-27, -5)
+
+
+def test_resting_notional() -> None:
+    """Leaves at their own prices, and nothing left over when they are gone."""
+    store = two_sided()
+    assert store.resting_notional() == (10 * 1_000 + 5 * 990, 7 * 1_100)
+    store.move(store.open[cloid(2)], Evidence.ENDED, "canceled", T)
+    assert store.resting_notional() == (10_000, 7_700)
+
+
+def test_several_coins_must_be_named() -> None:
+    """Lots of two coins do not add up."""
+    store = OrderStore(["BTC", "ETH"])
+    store.add(sent(1))
+    assert store.pending_exposure("BTC") == (10, 0)
+    assert store.pending_exposure("ETH") == (0, 0)
+    with pytest.raises(ValueError, match="name one of the coins BTC, ETH"):
+        store.pending_exposure()
+
+
+def test_orders_of_others_are_counted_apart() -> None:
+    """They move the position too, and a person wants to know how many there are."""
+    store = OrderStore(["BTC"])
+    foreign = listed(sent(1), left=4, oid=5)
+    assert store.add_foreign(foreign)
+    assert not store.add_foreign(foreign)
+    assert (store.foreign_count("BTC"), store.pending_exposure()) == (1, (4, 0))
+    store.set_foreign([])
+    assert (store.foreign_count("BTC"), store.pending_exposure()) == (0, (0, 0))
 
 
 def test_contradiction_brings_back() -> None:

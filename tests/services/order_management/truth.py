@@ -35,7 +35,7 @@ def _check_worst_case(
 ) -> None:
     """Fills of others that nobody told us of are left out: they are in no order of ours."""
     books, known = core._desk.ledger.coins[coin], core._desk.ledger._fills
-    longest, shortest = core._desk.store.exposure[coin].worst_case_positions(books.lots)
+    shortest, longest = core._desk.store.worst_case_positions(books.lots, coin)
     unheard = sum(
         fill.side.sign * fill.lots
         for fill in venue.fills
