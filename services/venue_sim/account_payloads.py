@@ -54,6 +54,12 @@ def spot_contexts() -> list[Json]:
     return [{**_SPOT_CONTEXT, "coin": coin, "totalSupply": "0.0", "dayBaseVlm": "0.0"} for coin in SPOT_PAIRS]
 
 
+def spot_trades(coin: str) -> list[Json]:
+    """Return the one old trade of a pair, which is where its price comes from."""
+    trade = {"coin": coin, "side": "B", "px": "1.0", "sz": "10.0", "time": 1_700_000_000_000, "hash": "0x" + "0" * 64}
+    return [{**trade, "tid": 1 + SPOT_PAIRS.index(coin), "users": ["0x" + "0" * 39 + "1", "0x" + "0" * 39 + "2"]}]
+
+
 # --- the universe ----------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ Rules
   3. orderUpdates, user and userFills are sent in the block in which they happen. userFills, userFundings, ledger
      and historical orders begin with a snapshot that says so; orderUpdates and user begin with nothing.
   4. openOrders and clearinghouseState are whole each time: at once, when they changed, and on a clock.
+  5. fastAssetCtxs: everything, then what changed since its clock last struck. notification: liquidations.
 """
 
 from collections.abc import Iterable
@@ -15,14 +16,21 @@ from typing import Any, Final, assert_never
 import msgspec
 
 from common.units import Millis
-from services.venue_sim import api, payloads
+from services.venue_sim import account_payloads, api, payloads
 from services.venue_sim import subscriptions as subs
 from services.venue_sim.account_payloads import SPOT_PAIRS
 from services.venue_sim.desk import Desk
+from services.venue_sim.fast_contexts import FastContexts, packed
+from services.venue_sim.numbers import usd
 from services.venue_sim.payloads import Json
 
 FAST_LEVELS_MAX: Final = 5
 SNAPSHOT_FILLS_MAX: Final = 500
+# Channels of one account that speak of what happened, not on a clock alone.
+_FOLLOWING: Final = (
+    *(subs.OrderUpdates, subs.UserEvents, subs.UserFills, subs.UserFundings, subs.LedgerUpdates),
+    *(subs.HistoricalOrders, subs.Notifications, subs.OpenOrders, subs.ClearinghouseState, subs.AllDexsState),
+)
 
 
 class Cadence(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +43,7 @@ class Cadence(msgspec.Struct, frozen=True, kw_only=True):
     candle: int = 500
     state: int = 5_000
     web_data: int = 2_000
+    all_dexs: int = 13_600
 
 
 CADENCES: Final = {"2025": Cadence(book=500, mids=1_000), "2026": Cadence(book=5_000, mids=5_000)}
@@ -87,6 +96,7 @@ class Broadcast:
     def __init__(self, desk: Desk, cadence: Cadence) -> None:
         self._desk = desk
         self._cadence = cadence
+        self._fast = FastContexts()
         self._last_ms = 0
 
     # --- the first message ---
@@ -108,6 +118,12 @@ class Broadcast:
                 return [_snapshot(subscription.name, user, "nonFundingLedgerUpdates", updates)]
             case subs.HistoricalOrders(user=user):
                 return [_snapshot(subscription.name, user, "orderHistory", self._desk.order_history(user))]
+            case subs.TwapHistory(user=user):
+                return [_snapshot(subscription.name, user, "history", [])]
+            case subs.TwapSliceFills(user=user):
+                return [_snapshot(subscription.name, user, "twapSliceFills", [])]
+            case subs.FastAssetCtxs():
+                return [_message(subscription.name, packed(self._desk.prices()))]
             case subs.OrderUpdates() | subs.UserEvents() | subs.Notifications():
                 return []
             case _:
@@ -140,6 +156,28 @@ class Broadcast:
             case subs.ClearinghouseState(user=user):
                 state = desk.clearinghouse(user)
                 return [_message(name, {"dex": "", "user": user, "clearinghouseState": state})]
+            case subs.AllDexsState(user=user):
+                return [_message(name, {"user": user, "clearinghouseStates": [["", desk.clearinghouse(user)]]})]
+            case subs.WebData3(user=user):
+                states = [{"totalVaultEquity": "0.0", "perpsAtOpenInterestCap": [], "leadingVaults": []}]
+                return [_message(name, {"userState": desk.user_state(user, now), "perpDexStates": states})]
+            case subs.SpotState(user=user):
+                return [_message(name, {"user": user, "spotState": desk.spot(user)})]
+            case subs.TwapStates(user=user):
+                return [_message(name, {"dex": "", "user": user, "states": []})]
+            case _:
+                return self._contexts(subscription)
+
+    def _contexts(self, subscription: subs.Subscription) -> list[Json]:
+        """Return the contexts of all coins in the shape of their channel."""
+        desk, name = self._desk, subscription.name
+        match subscription:
+            case subs.AssetCtxs():
+                return [_message(name, {"dex": "", "ctxs": desk.asset_contexts()})]
+            case subs.AllDexsAssetCtxs():
+                return [_message(name, {"ctxs": [["", desk.asset_contexts()]]})]
+            case subs.SpotAssetCtxs():
+                return [_message(name, account_payloads.spot_contexts())]
             case _:
                 return []
 
@@ -167,7 +205,11 @@ class Broadcast:
             case subs.Trades(coin=coin):
                 trades = [payloads.trade(self._desk.instruments[coin], event) for event in news.trades.get(coin, [])]
                 return [_message("trades", trades)] if trades else []
-            case subs.UserChannel(user=user) if not isinstance(subscription, subs.ActiveAssetData | subs.WebData2):
+            case subs.FastAssetCtxs(name=name):
+                ticked = _ticked(before, news.now, self._cadence.context)
+                changed = self._fast.news(self._desk.prices()) if ticked else {}
+                return [_message(name, packed(changed))] if changed else []
+            case subs.UserChannel(user=user) if isinstance(subscription, _FOLLOWING):
                 return self._of_user(subscription, user, news, before)
             case _:
                 period = self._period(subscription)
@@ -182,9 +224,13 @@ class Broadcast:
                 return cadence.mids
             case subs.Candles():
                 return cadence.candle
-            case subs.WebData2():
+            case subs.WebData2() | subs.WebData3():
                 return cadence.web_data
-            case subs.OpenOrders() | subs.ClearinghouseState():
+            case subs.AllDexsAssetCtxs():
+                return cadence.all_dexs
+            case subs.OpenOrders() | subs.ClearinghouseState() | subs.AllDexsState():
+                return cadence.state
+            case subs.SpotState() | subs.TwapStates():
                 return cadence.state
             case _:
                 return cadence.context
@@ -212,7 +258,9 @@ class Broadcast:
             case subs.HistoricalOrders(name=name):
                 history = [self._historical(event) for event in news.orders.get(user, [])]
                 return [_message(name, {"user": user, "orderHistory": history})] if history else []
-            case subs.OpenOrders() | subs.ClearinghouseState():
+            case subs.Notifications(name=name):
+                return [_message(name, {"notification": _notice(event)}) for event in news.liquidations.get(user, [])]
+            case subs.OpenOrders() | subs.ClearinghouseState() | subs.AllDexsState():
                 changed = user in news.orders if isinstance(subscription, subs.OpenOrders) else news.moved(user)
                 due = changed or _ticked(before, news.now, self._period(subscription))
                 return self._whole(subscription, news.now) if due else []
@@ -244,6 +292,10 @@ class Broadcast:
 def _ticked(before: int, now: int, period: int) -> bool:
     """Say whether a clock of `period` ms, counted from the epoch, struck after `before`."""
     return now // period != before // period
+
+
+def _notice(event: api.LiquidationEvent) -> str:
+    return f"Your positions of {usd(event.notional)} USD were liquidated."  # the venue's own text is not known
 
 
 def _message(channel: str, data: Any) -> Json:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from common.units import Millis
-from services.venue_sim import account_payloads, api, payloads
+from services.venue_sim import absent, account_payloads, api, fast_contexts, payloads
 from services.venue_sim.account_payloads import SPOT_META, SPOT_PAIRS
 from services.venue_sim.candles import INTERVALS_MS, Candles
 from services.venue_sim.info import Info
@@ -97,6 +97,8 @@ class Desk:
             **self._universe_answers(),
             **self._account_answers(),
             **self._order_answers(),
+            **{kind: lambda question: absent.OF_VENUE[question.type] for kind in absent.OF_VENUE},
+            **dict.fromkeys(absent.OF_USER, _nothing),
         }
 
     def read(self, body: bytes | msgspec.Raw) -> Question | Reply:
@@ -141,7 +143,6 @@ class Desk:
             "candleSnapshot": self._candle_snapshot,
             "fundingHistory": self._funding_history,
             "predictedFundings": lambda _: self._predicted_fundings(),
-            "perpsAtOpenInterestCap": lambda _: [],
             "exchangeStatus": lambda _: {"time": self._now, "specialStatuses": None},
         }
 
@@ -163,6 +164,11 @@ class Desk:
         if coin in SPOT_PAIRS:
             return account_payloads.spot_contexts()[SPOT_PAIRS.index(coin)]
         return account_payloads.asset_context(self.instruments[coin], self._info.context(coin))
+
+    def prices(self) -> fast_contexts.Prices:
+        """Return mark and mid of every coin."""
+        contexts = {coin: self.asset_context(coin) for coin in self.instruments}
+        return {coin: {name: context[name] for name in ("markPx", "midPx")} for coin, context in contexts.items()}
 
     def book(self, coin: str, figures: int | None = None, mantissa: int | None = None, levels_max: int = 20) -> Json:
         """Return one l2Book; a pair that only exists for its name is empty."""
@@ -193,7 +199,7 @@ class Desk:
     def trades(self, coin: str) -> list[Json]:
         """Return the latest trades, oldest first."""
         if coin not in self.instruments:
-            return []
+            return account_payloads.spot_trades(coin) if coin in SPOT_PAIRS else []
         latest = self._info.recent_trades(coin)[-RECENT_TRADES_MAX:]
         return [payloads.trade(self.instruments[coin], event) for event in latest]
 
@@ -217,7 +223,7 @@ class Desk:
         if question.needed_coin not in self.instruments:
             return None
         rates = self._info.funding_history(question.needed_coin)
-        return [account_payloads.funding_rate(each) for each in _within(rates, question)]
+        return [account_payloads.funding_rate(each) for each in _within(rates, question.needed_start, question.end)]
 
     def _predicted_fundings(self) -> list[object]:
         contexts = (self._info.context(coin) for coin in self.instruments)
@@ -229,7 +235,7 @@ class Desk:
         info = self._info
         return {
             "clearinghouseState": lambda question: self.clearinghouse(question.needed_user),
-            "spotClearinghouseState": lambda _: {"balances": []},
+            "spotClearinghouseState": lambda question: self.spot(question.needed_user),
             "userFees": lambda question: account_payloads.fees(info.fee_rates(question.needed_user)),
             "userRateLimit": lambda question: account_payloads.rate_limit(info.rate_limit(question.needed_user)),
             "userRole": lambda question: account_payloads.role(info.role(question.needed_user)),
@@ -241,15 +247,13 @@ class Desk:
             "webData2": lambda question: self.web_data(question.needed_user, self._now),
             "subAccounts": lambda _: None,
             "referral": self._referral,
-            "maxBuilderFee": lambda _: 0,
-            "userVaultEquities": lambda _: [],
-            "delegations": lambda _: [],
-            "twapHistory": lambda _: [],
-            "userTwapSliceFills": lambda _: [],
         }
 
     def clearinghouse(self, user: str) -> Json:
         return account_payloads.clearinghouse(self.instruments, self._info.account(user))
+
+    def spot(self, user: str) -> Json:  # noqa: ARG002  # nobody has spot tokens here
+        return {"balances": []}
 
     def active_asset(self, user: str, coin: str) -> Json:
         return account_payloads.active_asset(self.instruments[coin], user, self._info.active_asset(user, coin))
@@ -262,23 +266,30 @@ class Desk:
         """Return an account's other movements of money, oldest first."""
         return self._info.ledger(user)
 
+    def user_state(self, user: str, now: Millis) -> Json:
+        """Return what both aggregates for web pages say about an account."""
+        unnamed = next((agent for agent in self._info.agents(user) if not agent.name), None)
+        return {
+            "agentAddress": None if unnamed is None else unnamed.address,
+            "agentValidUntil": None if unnamed is None else unnamed.valid_until,
+            "cumLedger": usd(sum(event.micros for event in self._info.ledger(user))),
+            "serverTime": now,
+            "isVault": False,
+            "user": user,
+        }
+
     def web_data(self, user: str, now: Millis) -> Json:
         """Return the big aggregate that web pages hear."""
         return {
+            **self.user_state(user, now),
             "clearinghouseState": self.clearinghouse(user),
             "leadingVaults": [],
             "totalVaultEquity": "0.0",
             "openOrders": self.frontend_orders(user),
-            "agentAddress": None,
-            "agentValidUntil": None,
-            "cumLedger": usd(sum(event.micros for event in self._info.ledger(user))),
             "meta": self._meta,
             "assetCtxs": self.asset_contexts(),
-            "serverTime": now,
-            "isVault": False,
-            "user": user,
             "twapStates": [],
-            "spotState": {"balances": []},
+            "spotState": self.spot(user),
             "spotAssetCtxs": account_payloads.spot_contexts(),
             "perpsAtOpenInterestCap": [],
         }
@@ -288,11 +299,12 @@ class Desk:
         return self.active_asset(question.needed_user, coin) if coin in self.instruments else None
 
     def _user_funding(self, question: Question) -> list[Json]:
-        found = _within(self.fundings(question.needed_user), question)
+        found = _within(self.fundings(question.needed_user), question.start_time or 0, question.end)
         return [payloads.funding_delta(self.instruments[event.coin], event) for event in found]
 
     def _user_ledger(self, question: Question) -> list[Json]:
-        return [payloads.ledger_delta(event) for event in _within(self.ledger(question.needed_user), question)]
+        found = _within(self.ledger(question.needed_user), question.start_time or 0, question.end)
+        return [payloads.ledger_delta(event) for event in found]
 
     def _portfolio(self, question: Question) -> list[object]:
         user = question.needed_user
@@ -350,6 +362,12 @@ class Desk:
         return payloads.aggregated(fills) if question.aggregate_by_time else fills
 
 
+def _nothing(question: Question) -> Any:
+    """Answer for a user who has nothing of the kind."""
+    assert question.needed_user
+    return absent.OF_USER[question.type]
+
+
 _BAD_BOOK: Final = object()  # figures or mantissa that the venue answers with 500
 
 
@@ -359,7 +377,6 @@ def _needed(value: Any, field: str) -> Any:
     return value
 
 
-def _within(items: Sequence[Any], question: Question) -> list[Any]:
+def _within(items: Sequence[Any], start: int, end: int) -> list[Any]:
     """Keep what lies in the asked time range, oldest first, cut to RANGE_MAX (rule 4)."""
-    start, end = question.needed_start, question.end
     return [item for item in items if start <= item.time_ms <= end][:RANGE_MAX]

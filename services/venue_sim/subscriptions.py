@@ -141,6 +141,48 @@ class ClearinghouseState(
     dex: str | None = None
 
 
+class AllDexsState(UserChannel, frozen=True, kw_only=True, tag_field="type", tag="allDexsClearinghouseState"):
+    name: ClassVar = "allDexsClearinghouseState"
+
+
+class WebData3(UserChannel, frozen=True, kw_only=True, tag_field="type", tag="webData3"):
+    name: ClassVar = "webData3"
+
+
+class SpotState(UserChannel, frozen=True, kw_only=True, tag_field="type", tag="spotState"):
+    name: ClassVar = "spotState"
+
+
+class TwapStates(UserChannel, frozen=True, kw_only=True, tag_field="type", tag="twapStates", omit_defaults=True):
+    name: ClassVar = "twapStates"
+    dex: str | None = None
+
+
+class TwapHistory(UserChannel, frozen=True, kw_only=True, tag_field="type", tag="userTwapHistory"):
+    name: ClassVar = "userTwapHistory"
+
+
+class TwapSliceFills(UserChannel, frozen=True, kw_only=True, tag_field="type", tag="userTwapSliceFills"):
+    name: ClassVar = "userTwapSliceFills"
+
+
+class AssetCtxs(Channel, frozen=True, kw_only=True, tag_field="type", tag="assetCtxs", omit_defaults=True):
+    name: ClassVar = "assetCtxs"
+    dex: str | None = None
+
+
+class AllDexsAssetCtxs(Channel, frozen=True, kw_only=True, tag_field="type", tag="allDexsAssetCtxs"):
+    name: ClassVar = "allDexsAssetCtxs"
+
+
+class SpotAssetCtxs(Channel, frozen=True, kw_only=True, tag_field="type", tag="spotAssetCtxs"):
+    name: ClassVar = "spotAssetCtxs"
+
+
+class FastAssetCtxs(Channel, frozen=True, kw_only=True, tag_field="type", tag="fastAssetCtxs"):
+    name: ClassVar = "fastAssetCtxs"
+
+
 Subscription: TypeAlias = (
     AllMids
     | L2Book
@@ -159,6 +201,16 @@ Subscription: TypeAlias = (
     | WebData2
     | OpenOrders
     | ClearinghouseState
+    | AllDexsState
+    | WebData3
+    | SpotState
+    | TwapStates
+    | TwapHistory
+    | TwapSliceFills
+    | AssetCtxs
+    | AllDexsAssetCtxs
+    | SpotAssetCtxs
+    | FastAssetCtxs
 )
 
 

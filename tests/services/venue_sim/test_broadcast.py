@@ -1,12 +1,16 @@
 """What each channel says, and how often."""
 
+import base64
+import json
+import zlib
 from typing import Any
 
 import pytest
 
+from services.venue_sim.api import OracleUpdate
 from services.venue_sim.venue import Settings
-from tests.services.venue_sim.door import ALICE, BOB, CLOID, Door, cancel, limit, place
-from tests.services.venue_sim.stage import BLOCK_MS
+from tests.services.venue_sim.door import AGENT, ALICE, BOB, CLOID, Door, cancel, limit, place
+from tests.services.venue_sim.stage import BLOCK_MS, BTC, config
 
 USER = ALICE.address
 
@@ -202,9 +206,80 @@ def test_aggregates(door: Door) -> None:
 
 
 def test_spot_pairs_are_there_and_empty(door: Door) -> None:
-    """Examples of other people subscribe to them; nothing trades there."""
+    """Examples of other people subscribe to them; nothing trades there, but for the one old trade."""
     door.subscribe(1, type="trades", coin="PURR/USDC").subscribe(1, type="l2Book", coin="@1")
     door.subscribe(1, type="bbo", coin="@1").subscribe(1, type="candle", coin="@1", interval="1m")
-    assert [channel for channel in door.channels(1) if channel != "subscriptionResponse"] == ["l2Book", "bbo"]
+    door.subscribe(1, type="spotAssetCtxs")
+    first = [message for message in door.heard(1) if message["channel"] != "subscriptionResponse"]
+    assert [message["channel"] for message in first] == ["trades", "l2Book", "bbo", "spotAssetCtxs"]
+    assert first[0]["data"] == door.ask("recentTrades", coin="PURR/USDC")
+    assert first[3]["data"] == door.ask("spotMetaAndAssetCtxs")[1]
     door.block(count=20)
-    assert set(door.channels(1)) == {"l2Book"}
+    assert set(door.channels(1)) == {"l2Book", "spotAssetCtxs"}
+
+
+def test_contexts_of_all_coins(door: Door) -> None:
+    """Rule 2: what metaAndAssetCtxs answers, in the shapes of three channels; all dexes on a slow clock."""
+    for kind in ("assetCtxs", "allDexsAssetCtxs", "fastAssetCtxs"):
+        door.subscribe(1, type=kind)
+    contexts = door.ask("metaAndAssetCtxs")[1]
+    whole, of_all, fast = (message["data"] for message in door.heard(1) if "method" not in message["data"])
+    assert whole == {"dex": "", "ctxs": contexts}
+    assert of_all == {"ctxs": [["", contexts]]}
+    assert unpacked(fast)["BTC"] == {"markPx": contexts[0]["markPx"], "midPx": None}
+    door.block(after_ms=1_000, count=14)
+    channels = door.channels(1)
+    assert channels.count("assetCtxs") == 14
+    assert channels.count("allDexsAssetCtxs") in {1, 2}
+
+
+def test_fast_contexts_speak_of_changes(door: Door) -> None:
+    """Rule 5: once a second at most, changed fields of changed coins alone."""
+    door.subscribe(1, type="fastAssetCtxs").block(after_ms=1_000).heard(1)
+    door.rest(ALICE, limit("99990", "0.1"), limit("100010", "0.1", buy=False))
+    door.block(after_ms=1_000)
+    (news,) = told(door, "fastAssetCtxs")
+    assert unpacked(news) == {"BTC": {"midPx": "100000.0"}}
+    door.block(after_ms=1_000)
+    assert told(door, "fastAssetCtxs") == []
+
+
+def unpacked(text: str) -> Any:
+    return json.loads(zlib.decompress(base64.b64decode(text), wbits=-15))
+
+
+def test_states_of_an_account(door: Door) -> None:
+    """Rule 4: spot, TWAPs and all dexes' states, and the successor of the big aggregate."""
+    for kind in ("webData3", "spotState", "twapStates", "allDexsClearinghouseState"):
+        door.subscribe(1, type=kind, user=USER)
+    for kind in ("userTwapHistory", "userTwapSliceFills"):
+        door.subscribe(1, type=kind, user=USER)
+    first = {message["channel"]: message["data"] for message in door.heard(1)}
+    assert first["webData3"]["userState"]["user"] == USER
+    assert first["webData3"]["perpDexStates"][0]["totalVaultEquity"] == "0.0"
+    assert first["spotState"] == {"user": USER, "spotState": {"balances": []}}
+    assert first["twapStates"] == {"dex": "", "user": USER, "states": []}
+    state = door.ask("clearinghouseState", user=USER)
+    assert first["allDexsClearinghouseState"] == {"user": USER, "clearinghouseStates": [["", state]]}
+    assert first["userTwapHistory"] == {"isSnapshot": True, "user": USER, "history": []}
+    assert first["userTwapSliceFills"] == {"isSnapshot": True, "user": USER, "twapSliceFills": []}
+    trade(door)
+    assert "allDexsClearinghouseState" in door.channels(1)
+    assert {*door.block(after_ms=5_000).channels(1)} == {
+        *("webData3", "spotState", "twapStates", "allDexsClearinghouseState")
+    }
+
+
+def test_liquidations_are_notified() -> None:
+    """Rule 5: who is liquidated reads of it, others do not."""
+    door = Door(exchange_config=config(equity_usd=10_000)).meet(ALICE, BOB, AGENT).open(1)
+    for key in (ALICE, BOB):
+        door.subscribe(1, type="notification", user=key.address)
+    door.rest(BOB, limit("100000", "0.5", buy=False))
+    door.do(ALICE, place(limit("100000", "0.5", tif="Ioc")))
+    door.rest(AGENT, limit("81000", "1"))
+    door.heard(1)
+    door.exchange.feed(OracleUpdate("BTC", BTC.ticks("81000")))
+    door.block(after_ms=3_000)
+    (notice,) = told(door, "notification")
+    assert notice == {"notification": "Your positions of 40500.0 USD were liquidated."}

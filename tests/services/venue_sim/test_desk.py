@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.venue_sim import absent
 from services.venue_sim.desk import FILLS_MAX
 from services.venue_sim.schema import NO_JSON, NOT_UNDERSTOOD
 from tests.services.venue_sim.door import ALICE, BOB, CLOID, Door, limit, place
@@ -52,10 +53,11 @@ def test_no_json(door: Door) -> None:
 
 EVERY_TYPE = (
     *("meta", "allPerpMetas", "perpDexs", "metaAndAssetCtxs", "spotMeta", "spotMetaAndAssetCtxs", "allMids"),
-    *("predictedFundings", "perpsAtOpenInterestCap", "exchangeStatus", "clearinghouseState"),
+    *("predictedFundings", "exchangeStatus", "clearinghouseState"),
     *("spotClearinghouseState", "openOrders", "frontendOpenOrders", "historicalOrders", "userFills", "userFees"),
     *("userRateLimit", "userRole", "extraAgents", "portfolio", "webData2", "subAccounts", "referral"),
-    *("maxBuilderFee", "userVaultEquities", "delegations", "twapHistory", "userTwapSliceFills"),
+    *absent.OF_USER,
+    *absent.OF_VENUE,
     *("l2Book", "recentTrades", "fundingHistory", "activeAssetData", "userFillsByTime", "userFunding"),
     *("userNonFundingLedgerUpdates", "orderStatus", "candleSnapshot"),
 )
@@ -75,6 +77,28 @@ def test_strangers_are_answered(kind: str) -> None:
         endTime=None,
         req={"coin": "BTC", "interval": "1m", "startTime": 0, "endTime": 1},
     )
+
+
+@pytest.mark.parametrize("kind", sorted(absent.OF_USER))
+def test_what_nobody_has_is_still_of_somebody(door: Door, kind: str) -> None:
+    """Rule 1: a question about a user's stakes or vaults names the user."""
+    assert door.answer(door.post("/info", msgspec.json.encode({"type": kind})))[0] == 422
+
+
+def test_unnamed_agent_is_in_the_aggregate(door: Door) -> None:
+    """The web pages' aggregate names the unnamed agent; extraAgents does not list it."""
+    door.exchange.floor.agents.approve(ALICE.address, STRANGER, "", door.now, is_account=False)
+    assert door.ask("webData2", user=ALICE.address)["agentAddress"] == STRANGER
+    assert door.ask("webData2", user=BOB.address)["agentValidUntil"] is None
+    assert door.ask("extraAgents", user=ALICE.address) == []
+
+
+def test_ranges_may_lack_their_start(door: Door) -> None:
+    """Payments and transfers are listed from the beginning when no start is named."""
+    assert [each["delta"]["type"] for each in door.ask("userNonFundingLedgerUpdates", user=ALICE.address)] == [
+        "deposit"
+    ]
+    assert door.ask("userFunding", user=ALICE.address, startTime=None) == []
 
 
 def test_unknown_coins_and_exchanges(door: Door) -> None:
