@@ -1,4 +1,4 @@
-"""What /info answers about things that nobody has here: staking, vaults, TWAPs, auctions, several signers."""
+"""What /info answers about what nobody has here: staking, vaults, TWAPs, auctions, several signers."""
 
 from typing import Any, Final
 
