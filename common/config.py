@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from math import isfinite
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +19,12 @@ from common.units import MILLISECOND, Nanos
 Positive: TypeAlias = Annotated[float, Meta(gt=0)]
 Share: TypeAlias = Annotated[float, Meta(gt=0, le=1)]
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
+
+
+MESH_SERVICES: Final = (
+    *("risk", "canceller", "order_management", "market_data"),
+    *("estimation", "strategy", "metrics"),
+)
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -180,6 +186,17 @@ class Cpu(Section, frozen=True, kw_only=True):
     affinity: dict[str, list[int]] = {}
 
 
+class Mesh(Section, frozen=True, kw_only=True):
+    """Services that are reached over tcp, each as "host:port"; all others use ipc. See common/wiring.py."""
+
+    tcp: dict[str, str] = {}
+
+    def addresses(self) -> dict[str, tuple[str, int]]:
+        """Return service -> host and port; ValueError where a text is not "host:port"."""
+        parts = ((service, text.rpartition(":")) for service, text in sorted(self.tcp.items()))
+        return {service: (host, int(port)) for service, (host, _, port) in parts}
+
+
 class Tape(Section, frozen=True, kw_only=True):
     services: list[str] = []  # these write what they receive to HOME/tape
 
@@ -220,6 +237,7 @@ class Settings(Section, frozen=True, kw_only=True):
     crash_budget: CrashBudget = CrashBudget()
     keys: Keys = Keys()
     cpu: Cpu = Cpu()
+    mesh: Mesh = Mesh()
     tape: Tape = Tape()
     metrics: Metrics = Metrics()
     venue_sim: VenueSim = VenueSim()
@@ -265,6 +283,15 @@ def _infinities(value: object, path: str) -> Iterator[str]:
         yield f"{path}: {value} is no number to trade with"
 
 
+def _unreachable(mesh: Mesh) -> Iterator[str]:
+    for service, text in mesh.tcp.items():
+        host, _, port = text.rpartition(":")
+        if service not in MESH_SERVICES:
+            yield f"mesh.tcp.{service}: there is no such service; one of {', '.join(MESH_SERVICES)}"
+        if not host or not port.isdecimal() or not 1 <= int(port) < 65_535:
+            yield f'mesh.tcp.{service}: {text!r} is no address; write "127.0.0.1:7001" (and leave the next port free)'
+
+
 def _contradictions(settings: Settings) -> list[str]:
     """Say what no single key's type can: values that contradict each other."""
     faults = []
@@ -274,6 +301,7 @@ def _contradictions(settings: Settings) -> list[str]:
     total = weights.order_management + weights.risk + weights.canceller + weights.reserve
     if total > 1_200:
         faults.append(f"budget: the shares add up to {total}, the venue gives 1200 a minute; lower one of them")
+    faults += _unreachable(settings.mesh)
     if settings.canceller.schedule_horizon_ms >= 86_400_000:
         faults.append("canceller.schedule_horizon_ms: a horizon of a day or more protects nothing")
     for coin, limits in settings.coins.items():

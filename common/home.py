@@ -53,6 +53,11 @@ class Home:
         return self.path / "passphrases"
 
     @property
+    def curve(self) -> Path:
+        """Key pairs of the mesh's sockets (common/curve.py)."""
+        return self.path / "curve"
+
+    @property
     def logs(self) -> Path:
         return self.path / "logs"
 
@@ -93,7 +98,16 @@ class Home:
 
     def prepare(self) -> None:
         """Make the directories, private to this user."""
-        for directory in (self.path, self.halt, self.keys, self.passphrases, self.logs, self.witness, self.tapes):
+        for directory in (
+            self.path,
+            self.halt,
+            self.keys,
+            self.passphrases,
+            self.curve,
+            self.logs,
+            self.witness,
+            self.tapes,
+        ):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for directory in (self.path / "data", self.path / "lock"):
             directory.mkdir(mode=0o700, exist_ok=True)

@@ -94,7 +94,7 @@ def generate_passphrase() -> str:
 
 def write_passphrase(path: Path, passphrase: str) -> None:
     """Write a new 0600 file; ConfigFault when it exists."""
-    _write_new(path, passphrase.encode() + b"\n")
+    write_new(path, passphrase.encode() + b"\n")
 
 
 def create(path: Path, passphrase: str) -> str:
@@ -103,7 +103,7 @@ def create(path: Path, passphrase: str) -> str:
 
     secret = secrets.token_bytes(SECRET_BYTES)
     keystore = create_keyfile_json(secret, passphrase, kdf="scrypt", iterations=SCRYPT_N)
-    _write_new(path, msgspec.json.encode(keystore))
+    write_new(path, msgspec.json.encode(keystore))
     return SigningKey(secret).address
 
 
@@ -114,14 +114,14 @@ def load(path: Path, passphrase: Path, *, strict: bool) -> SigningKey:
     """
     if path.parent.resolve() == passphrase.parent.resolve():
         raise ConfigFault(f"{passphrase}: a passphrase beside its keystore protects nothing; move it elsewhere")
-    text = _read_private(path, strict=strict)
-    words = _read_private(passphrase, strict=strict).rstrip(b"\r\n")
+    text = read_private(path, strict=strict)
+    words = read_private(passphrase, strict=strict).rstrip(b"\r\n")
     return _unlocked(path, text, words, f"the passphrase in {passphrase}")
 
 
 def unlock(path: Path, passphrase: str, *, strict: bool) -> SigningKey:
     """Unlock a keystore with a passphrase that a person typed; ConfigFault as `load`."""
-    return _unlocked(path, _read_private(path, strict=strict), passphrase.encode(), "this passphrase")
+    return _unlocked(path, read_private(path, strict=strict), passphrase.encode(), "this passphrase")
 
 
 def _unlocked(path: Path, text: bytes, words: bytes, named: str) -> SigningKey:
@@ -140,7 +140,7 @@ def _unlocked(path: Path, text: bytes, words: bytes, named: str) -> SigningKey:
 
 def address_of(path: Path) -> str:
     """Return the lower-case address that a keystore names, without opening it."""
-    return _address(_parse(path, _read_private(path, strict=False)))
+    return _address(_parse(path, read_private(path, strict=False)))
 
 
 # --- the keys of a home --------------------------------------------------------------------------
@@ -158,7 +158,7 @@ def prepare_sim(home: Home) -> PublicKeys:
                 raise ConfigFault(f"{keystore}: its passphrase {passphrase} is gone; remove the keystore as well")
             write_passphrase(passphrase, generate_passphrase())
         if not keystore.exists():
-            create(keystore, _read_private(passphrase, strict=False).decode().strip())
+            create(keystore, read_private(passphrase, strict=False).decode().strip())
     known = _public_path(home).exists()
     return write_public(home, read_public(home).account if known else f"0x{secrets.token_hex(20)}")
 
@@ -204,7 +204,7 @@ def _address(keystore: Keystore) -> str:
     return f"0x{keystore.address.removeprefix('0x').lower()}"
 
 
-def _read_private(path: Path, *, strict: bool) -> bytes:
+def read_private(path: Path, *, strict: bool) -> bytes:
     """Read a secret file through one descriptor, so that what was checked is what is read."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -237,7 +237,7 @@ def _work_tree(path: Path) -> Path | None:
     return next((parent for parent in path.resolve().parents if (parent / ".git").exists()), None)
 
 
-def _write_new(path: Path, text: bytes) -> None:
+def write_new(path: Path, text: bytes) -> None:
     """Make a durable 0600 file in one step: a link never replaces, and never shows half a file."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:

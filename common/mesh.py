@@ -9,20 +9,21 @@ Rules
      names a later sequence. A gap in Trade or Fill is told to the actor as `Missed`.
   3. What waits in a socket is conflated: only the newest of each full-state (topic, coin) reaches the actor.
   4. A request that no peer can take now fails at once (`SendFailed`); nothing is queued for the dead.
-  5. A request from a sender that may not send it, or bytes that do not decode, change nothing and are counted.
+  5. A request from a sender that may not send it, or bytes that do not decode, change nothing and are counted. Who
+     sent it is what its CURVE key says (common/curve.py); an envelope that says otherwise is refused.
 """
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from time import monotonic_ns
 from typing import Final, get_args
 
 import msgspec
 import zmq
 
-from common import topology
+from common import curve, topology
+from common.curve import Door
 from common.errors import PeerFault
 from common.messages import (
     Envelope,
@@ -37,6 +38,7 @@ from common.messages import (
 )
 from common.sequences import FULL_STATE_TOPICS, Heard, Outbox
 from common.units import MILLISECOND, SECOND, Nanos
+from common.wiring import Wiring
 
 FACTS_QUEUE_MAX: Final = 10_000  # about ten seconds of a busy book; past it PUB drops and the sequence shows a gap
 REQUESTS_QUEUE_MAX: Final = 64  # a peer that is this far behind answers too late anyway
@@ -59,10 +61,10 @@ class Mesh:
     """A service's place in the mesh. `deliver` gets every message; it must not block."""
 
     def __init__(
-        self, *, run: Path, service: str, epoch: int, inbox: object, deliver: Callable[[Message], None]
+        self, *, wiring: Wiring, service: str, epoch: int, inbox: object, deliver: Callable[[Message], None]
     ) -> None:
         assert zmq.zmq_version_info() >= LIBRARY_VERSION_MIN, zmq.zmq_version()
-        self._run = run
+        self._wiring = wiring
         self._service = service
         self._deliver = deliver
         kinds: tuple[type[Message], ...] = get_args(inbox) or (inbox,)
@@ -73,33 +75,39 @@ class Mesh:
         self._routes: OrderedDict[tuple[str, int], bytes] = OrderedDict()
         self._snapshots: dict[str, tuple[int, Nanos]] = {}  # peer -> (tries, ask again at)
         self._context: ZmqContext = zmq.Context()
+        self._door = Door(self._context, wiring.certificate)
         self._pub = self._socket(zmq.PUB, FACTS_QUEUE_MAX)
         self._router = self._socket(zmq.ROUTER, REQUESTS_QUEUE_MAX)
+        wiring.certificate.serve(self._router, curve.REQUESTS)
+        if wiring.tcp:
+            wiring.certificate.serve(self._pub, curve.FACTS)
         self._sub = self._socket(zmq.SUB, FACTS_QUEUE_MAX)
         self._dealers: dict[str, ZmqSocket] = {}
         self._waking = False
-        self.refused = 0
+        self._malformed = 0
 
     def start(self) -> None:
         """Bind, connect and read on the running loop."""
         self._router.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        self._pub.bind(topology.facts_endpoint(self._run, self._service))
-        self._router.bind(topology.requests_endpoint(self._run, self._service))
+        self._pub.bind(self._wiring.facts(self._service))
+        self._router.bind(self._wiring.requests(self._service))
         for producer, topics in self._subscriptions.items():
-            self._sub.connect(topology.facts_endpoint(self._run, producer))
+            hear(self._sub, self._wiring, producer)
             for name in topics:
                 self._sub.setsockopt(zmq.SUBSCRIBE, name.encode() + b"\0")
             self._snapshots[producer] = (0, Nanos(0))
         for peer in sorted({*self._subscriptions, *topology.asked(self._service)}):
             self._dealers[peer] = self._dealer(peer)
         loop = asyncio.get_running_loop()
+        loop.add_reader(_descriptor(self._door.socket), self._door.answer_all)
         for socket in (self._router, self._sub, *self._dealers.values()):
             loop.add_reader(_descriptor(socket), self.drain)
+        loop.call_soon(self._door.answer_all)
         loop.call_soon(self.drain)
 
     def close(self) -> None:
         loop = asyncio.get_running_loop()
-        for socket in (self._router, self._sub, *self._dealers.values()):
+        for socket in (self._door.socket, self._router, self._sub, *self._dealers.values()):
             loop.remove_reader(_descriptor(socket))
             socket.close(linger=0)
         self._pub.close(linger=200)  # last words: ms
@@ -135,15 +143,20 @@ class Mesh:
     def gaps(self) -> int:
         return self._heard.gaps
 
+    @property
+    def refused(self) -> int:
+        """Return how many frames and keys changed nothing because they were wrong."""
+        return self._malformed + self._door.refused
+
     # --- in --------------------------------------------------------------------------------------
 
     def drain(self) -> None:
         """Read everything that waits, requests first; the descriptors are edge-triggered, so read to the end."""
         self._waking = False
         left = DRAIN_FRAMES_MAX
-        for frames in self._waiting(self._router, left):
+        for sender, frames in self._asked(left):
             left -= 1
-            self._on_request(frames)
+            self._on_request(sender, frames)
         for peer, dealer in self._dealers.items():
             for frames in self._waiting(dealer, left):
                 left -= 1
@@ -188,16 +201,16 @@ class Mesh:
         if name in self._inbox:
             self._deliver(message)
 
-    def _on_request(self, frames: list[bytes]) -> None:
+    def _on_request(self, sender: str, frames: list[bytes]) -> None:
         if len(frames) != 4:
-            self.refused += 1
+            self._malformed += 1
             return
         identity, envelope_bytes, name_bytes, body = frames
         envelope = self._parse_envelope(envelope_bytes)
         name = name_bytes.decode(errors="replace")
         senders, receivers = _ROLES.get(name, (frozenset(), frozenset()))
-        if envelope is None or envelope.sender not in senders or self._service not in receivers:
-            self.refused += 1
+        if envelope is None or envelope.sender != sender or sender not in senders or self._service not in receivers:
+            self._malformed += 1
             return
         message = self._decode(name, body)
         if message is None:
@@ -213,7 +226,7 @@ class Mesh:
 
     def _on_answer(self, peer: str, frames: list[bytes]) -> None:
         if len(frames) != 3:
-            self.refused += 1
+            self._malformed += 1
             return
         message = self._decode(frames[1].decode(errors="replace"), frames[2])
         if isinstance(message, Snapshot):
@@ -239,7 +252,8 @@ class Mesh:
     def _dealer(self, peer: str) -> ZmqSocket:
         socket = self._socket(zmq.DEALER, REQUESTS_QUEUE_MAX)
         socket.setsockopt(zmq.IMMEDIATE, 1)
-        socket.connect(topology.requests_endpoint(self._run, peer))
+        self._wiring.certificate.present(socket, peer)
+        socket.connect(self._wiring.requests(peer))
         return socket
 
     def _wake(self) -> None:
@@ -256,9 +270,18 @@ class Mesh:
             except zmq.Again:
                 return
 
+    def _asked(self, frames_max: int) -> Iterator[tuple[str, list[bytes]]]:
+        """Yield requests, each with the name that its sender's key belongs to."""
+        for _ in range(frames_max):
+            try:
+                frames = self._router.recv_multipart(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                return
+            yield str(frames[-1].get("User-Id")), [frame.bytes for frame in frames]
+
     def _parse_fact(self, frames: list[bytes]) -> tuple[str, Envelope, bytes] | None:
         if len(frames) != 3:
-            self.refused += 1
+            self._malformed += 1
             return None
         envelope = self._parse_envelope(frames[1])
         return None if envelope is None else (frames[0].rstrip(b"\0").decode(errors="replace"), envelope, frames[2])
@@ -267,14 +290,14 @@ class Mesh:
         try:
             return _envelope_decoder.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            self.refused += 1
+            self._malformed += 1
             return None
 
     def _decode(self, name: str, body: bytes) -> Message | None:
         try:
             return decode(name, body)
         except PeerFault:
-            self.refused += 1
+            self._malformed += 1
             return None
 
 
@@ -294,18 +317,26 @@ def unpack(snapshot: Snapshot) -> Iterator[tuple[str, Envelope, bytes]]:
             raise PeerFault(f"snapshot: {error}") from error
 
 
+def hear(socket: ZmqSocket, wiring: Wiring, producer: str) -> None:
+    """Connect to a producer's facts; they ask for keys where any part of the mesh is on tcp."""
+    if wiring.tcp:
+        wiring.certificate.present(socket, producer)
+    socket.connect(wiring.facts(producer))
+
+
 # --- for the command line: synchronous, one question at a time --------------------------------------
 
 
-def ask(run: Path, service: str, message: Message, timeout_s: float) -> Message:
-    """Ask one service as "cli" and return its answer; PeerFault when none comes in time."""
+def ask(wiring: Wiring, service: str, message: Message, timeout_s: float) -> Message:
+    """Ask one service under the wiring's own name and return its answer; PeerFault when none comes in time."""
     context: ZmqContext = zmq.Context()
     socket = context.socket(zmq.DEALER)
     try:
         socket.setsockopt(zmq.LINGER, 0)
         socket.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES_MAX)
-        socket.connect(topology.requests_endpoint(run, service))
-        outbox = Outbox("cli", 0)
+        wiring.certificate.present(socket, service)
+        socket.connect(wiring.requests(service))
+        outbox = Outbox(wiring.certificate.name, 0)
         envelope = outbox.envelope(getattr(message, "request_id", 0), Nanos(monotonic_ns()))
         socket.send_multipart([envelope, type(message).__name__.encode(), encode(message)])
         if not socket.poll(int(timeout_s * 1_000)):
@@ -317,9 +348,9 @@ def ask(run: Path, service: str, message: Message, timeout_s: float) -> Message:
         context.term()
 
 
-def snapshot(run: Path, service: str, timeout_s: float) -> dict[tuple[str, str], Message]:
+def snapshot(wiring: Wiring, service: str, timeout_s: float) -> dict[tuple[str, str], Message]:
     """Return the last full-state messages of a service by (topic, coin), its heartbeat included."""
-    answer = ask(run, service, SnapshotRequest(request_id=1), timeout_s)
+    answer = ask(wiring, service, SnapshotRequest(request_id=1), timeout_s)
     if not isinstance(answer, Snapshot):
         raise PeerFault(f"{service} answered {type(answer).__name__} to a snapshot request")
     return {(name, envelope.key): decode(name, body) for name, envelope, body in unpack(answer)}
@@ -328,12 +359,12 @@ def snapshot(run: Path, service: str, timeout_s: float) -> dict[tuple[str, str],
 class Listener:
     """Hears the facts of some services; for recorders. Iterate to get (received at, message), None on a pause."""
 
-    def __init__(self, run: Path, topics: dict[str, tuple[str, ...]]) -> None:
+    def __init__(self, wiring: Wiring, topics: dict[str, tuple[str, ...]]) -> None:
         self._context: ZmqContext = zmq.Context()
         self._socket = self._context.socket(zmq.SUB)
         self._socket.set_hwm(FACTS_QUEUE_MAX)
         for service, names in topics.items():
-            self._socket.connect(topology.facts_endpoint(run, service))
+            hear(self._socket, wiring, service)
             for name in names:
                 self._socket.setsockopt(zmq.SUBSCRIBE, name.encode() + b"\0")
 

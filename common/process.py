@@ -37,6 +37,7 @@ from common.messages import Message
 from common.shell import Parts, Shell
 from common.tape import TapeWriter
 from common.units import Nanos
+from common.wiring import wiring
 
 EX_OK: Final = 0
 EX_BUG: Final = 70
@@ -193,6 +194,7 @@ def _serve(
     logger: Any,  # structlog's bound loggers have no useful type
 ) -> int:
     public = keys.read_public(home)
+    wires = wiring(home, service.name, settings)
     journal = Journal(home.database(service.name), settings.journal.sync) if service.memory else None
     tape = (
         TapeWriter(home.tapes / f"{service.name}.{boot.epoch}.tape") if service.name in settings.tape.services else None
@@ -213,7 +215,7 @@ def _serve(
             inbox=service.inbox,
             parts=parts,
             boot=boot,
-            run=home.run(),
+            wiring=wires,
             unit=settings.liveness.units(1),
             halt=halt,
             journal=journal,

@@ -9,7 +9,6 @@ Rules: those of common/actor.py for effects, and
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from time import monotonic_ns
 from typing import Any, Final, Protocol, assert_never, get_args
 
@@ -31,6 +30,7 @@ from common.messages import (
 )
 from common.tape import TapeWriter
 from common.units import MICROSECOND, MILLISECOND, SECOND, Nanos
+from common.wiring import Wiring
 
 PENDING_MAX: Final = 100_000  # messages of one turn of the loop; more means that the actor feeds itself
 TIMER_MIN: Final = Nanos(MILLISECOND // 2)  # a deadline in the past is served at once, but the loop gets a turn
@@ -71,7 +71,7 @@ class Shell:
         inbox: object,
         parts: Parts,
         boot: Boot,
-        run: Path,
+        wiring: Wiring,
         unit: Nanos,
         halt: HaltDir,
         journal: Journal | None,
@@ -87,7 +87,7 @@ class Shell:
         self._journal = journal
         self._tape = tape
         self._log = log
-        self._mesh = Mesh(run=run, service=service, epoch=boot.epoch, inbox=inbox, deliver=self.deliver)
+        self._mesh = Mesh(wiring=wiring, service=service, epoch=boot.epoch, inbox=inbox, deliver=self.deliver)
         self._link = parts.link(self.deliver) if parts.link else None
         self._inner: deque[Message] = deque()
         self._outer: deque[Message] = deque()

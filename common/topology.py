@@ -1,11 +1,11 @@
-"""Who binds what, who produces which fact, and who may ask whom for what.
+"""Who produces which fact, and who may ask whom for what.
 
 An actor's Inbox is its subscription: for each fact type in it, the mesh connects to that type's producer.
 """
 
-from pathlib import Path
 from typing import Final
 
+from common.config import MESH_SERVICES
 from common.messages import (
     Account,
     Ack,
@@ -42,7 +42,7 @@ from common.messages import (
     Trade,
 )
 
-ACTORS: Final = ("risk", "canceller", "order_management", "market_data", "estimation", "strategy", "metrics")
+ACTORS: Final = MESH_SERVICES
 OUTSIDERS: Final = ("cli",)  # may ask, binds nothing
 
 PRODUCER: Final[dict[type[Message], str]] = {
@@ -75,14 +75,6 @@ REQUESTS: Final[dict[type[Message], tuple[frozenset[str], frozenset[str]]]] = {
     SnapshotRequest: (frozenset({*ACTORS, "cli"}), frozenset(ACTORS)),
 }
 ANSWERS: Final[frozenset[type[Message]]] = frozenset({Approval, NoopSigned, CancelAnswer, ArmAnswer, Ack, Snapshot})
-
-
-def facts_endpoint(run: Path, service: str) -> str:
-    return f"ipc://{run}/{service}.pub"
-
-
-def requests_endpoint(run: Path, service: str) -> str:
-    return f"ipc://{run}/{service}.req"
 
 
 def subscriptions(service: str, inbox: tuple[type[Message], ...]) -> dict[str, tuple[str, ...]]:

@@ -14,6 +14,7 @@ from common.home import SERVICES, Home
 from common.hyperliquid.signing import SigningKey
 from common.messages import ArmAnswer, ArmRequest, HaltFile
 from common.units import MILLISECOND, Millis
+from common.wiring import CLI, wiring
 from services.cli import exits
 from services.cli.gather import is_held, settings_of
 from services.cli.halting import risk_word
@@ -112,7 +113,7 @@ def _until_risk_agrees(home: Home, key: SigningKey, reason: str, names: tuple[st
 def _ask_risk(home: Home, key: SigningKey, reason: str, names: tuple[str, ...]) -> ArmAnswer:
     command = arm_command(reason, names, Millis(time.time_ns() // MILLISECOND))
     request = ArmRequest(request_id=time.monotonic_ns(), command=command, signature=sign_command(key, command))
-    answer = mesh.ask(home.run(), "risk", request, ARM_S_MAX)
+    answer = mesh.ask(wiring(home, CLI), "risk", request, ARM_S_MAX)
     if not isinstance(answer, ArmAnswer):
         raise PeerFault(f"risk answered {type(answer).__name__} to an arm request")
     return answer

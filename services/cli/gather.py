@@ -16,6 +16,7 @@ from common.halt import HaltDir
 from common.home import SERVICES, Home
 from common.messages import HaltDirectory, Heartbeat, Message, Snapshot, SnapshotRequest, decode
 from common.units import MILLISECOND, SECOND
+from common.wiring import CLI, wiring
 from services.cli.status import Facts, ServiceStatus, Status, assemble
 from services.cli.venue import VenueReader
 
@@ -83,7 +84,9 @@ def answer(home: Home, service: str, urls: Mapping[str, str]) -> Answer:
     if not is_held(lock):
         return Answer(status=ServiceStatus(state="DOWN"))
     try:
-        return heard(mesh.ask(home.run(), service, SnapshotRequest(request_id=1), ASK_S_MAX), time.monotonic_ns())
+        return heard(
+            mesh.ask(wiring(home, CLI), service, SnapshotRequest(request_id=1), ASK_S_MAX), time.monotonic_ns()
+        )
     except (PeerFault, ConfigFault) as fault:
         return Answer(status=_silent(lock, str(fault)))
 

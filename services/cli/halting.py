@@ -13,6 +13,7 @@ from common.errors import ConfigFault, PeerFault
 from common.halt import HaltDir
 from common.home import Home
 from common.messages import Halt, HaltNotice
+from common.wiring import CLI, wiring
 from services.cli import exits
 from services.cli.containment import LOOK_GAP_S, Containment
 from services.cli.gather import is_held, settings_of
@@ -49,13 +50,13 @@ def halt(home: Home, reason: str, timeout_s: float) -> int:
 def tell(home: Home) -> None:
     """Have the services look into the directory now; who does not answer looks later or is dead."""
     try:
-        run = home.run()
+        wires = wiring(home, CLI)
     except ConfigFault:
         return
 
     def notify(service: str) -> None:
         try:
-            mesh.ask(run, service, HaltNotice(request_id=time.monotonic_ns(), by="cli"), TELL_S_MAX)
+            mesh.ask(wires, service, HaltNotice(request_id=time.monotonic_ns(), by="cli"), TELL_S_MAX)
         except PeerFault:
             return
 
@@ -91,7 +92,7 @@ def risk_word(home: Home) -> Halt | None:
     if not is_held(home.lock("risk")):
         return None
     try:
-        found = mesh.snapshot(home.run(), "risk", ASK_S_MAX).get((Halt.__name__, ""))
+        found = mesh.snapshot(wiring(home, CLI), "risk", ASK_S_MAX).get((Halt.__name__, ""))
     except (PeerFault, ConfigFault):
         return None
     return found if isinstance(found, Halt) else None

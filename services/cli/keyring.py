@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from common import keys
+from common import curve, keys
 from common.errors import ConfigFault
 from common.home import Home
 from common.keys import PublicKeys
@@ -29,6 +29,7 @@ def init(home: Home, account: str, ask_passphrase: Callable[[], str] | None) -> 
             passphrase = keys.generate_passphrase()
             keys.write_passphrase(words, passphrase)
         keys.create(store, passphrase)
+    curve.prepare(home)
     _show(keys.write_public(home, address))
     _say("Approve both agents with the account's own key, on another machine, before `mm up`.")
     return exits.OK

@@ -16,7 +16,7 @@ from typing import IO, Final
 
 import msgspec
 
-from common import config, endpoints, keys
+from common import config, curve, endpoints, keys
 from common.config import Profile, Settings
 from common.errors import ConfigFault, PeerFault
 from common.home import SERVICES, Home
@@ -96,6 +96,7 @@ def write_home(home: Home, chosen: Effective) -> None:
     _replace(home.config, chosen.text)
     if chosen.settings.profile is Profile.SIM:
         keys.prepare_sim(home)
+        curve.prepare(home)
     endpoints.write(home, endpoints.VENUE, chosen.settings.venue.url)
     endpoints.write(home, endpoints.METRICS, f"http://{LOOPBACK}:{chosen.settings.metrics.port}/metrics")
 

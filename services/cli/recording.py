@@ -7,6 +7,7 @@ from typing import Final
 from common.home import Home
 from common.mesh import Listener
 from common.tape import TapeWriter
+from common.wiring import CLI, wiring
 from services.cli import exits
 from services.cli.gather import is_held
 
@@ -20,7 +21,7 @@ def record(home: Home, seconds: float, out: Path) -> int:
         exits.report(f"market_data does not run on {home.path}; start with `mm up`")
         return exits.NOT_YET
     tape = TapeWriter(out)
-    listener = Listener(home.run(), {"market_data": TOPICS})
+    listener = Listener(wiring(home, CLI), {"market_data": TOPICS})
     count = 0
     until = time.monotonic() + seconds
     try:

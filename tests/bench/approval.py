@@ -18,8 +18,10 @@ import msgspec
 import structlog
 import uvloop
 
+from common import curve
 from common.actor import Ask, Boot, Effect, Post, Sign
 from common.halt import HaltDir
+from common.home import Home
 from common.hyperliquid.signing import SigningKey
 from common.journal import Journal
 from common.mesh import Mesh
@@ -44,6 +46,7 @@ from common.messages import (
 from common.messages.venue import OrderUpdate, Place
 from common.shell import Link, Parts, Shell
 from common.units import Nanos
+from common.wiring import Wiring
 from services.risk.core import Inbox, Risk
 from services.risk.signer import OrderSigner
 from tests.bench.report import Table, spread
@@ -143,8 +146,13 @@ class QuickVenue(Link):
         self._deliver(message)
 
 
+def _wires(folder: Path) -> dict[str, Wiring]:
+    return {name: Wiring(run=folder, certificate=curve.load(Home(folder), name)) for name in curve.NAMES}
+
+
 def serve_risk(folder: Path) -> None:
     """Be risk until somebody ends this process."""
+    wires = _wires(folder)
     halt = HaltDir(folder / "halt")
     boot = Boot(epoch=7, started_at=Nanos(monotonic_ns()), build="b", pid=os.getpid())
     venue = QuickVenue(OrderSigner(SETTINGS, KEY, halt, lambda: Nanos(monotonic_ns())))
@@ -158,7 +166,7 @@ def serve_risk(folder: Path) -> None:
                 actor=Risk(SETTINGS, boot, scene.ACCOUNT, (), scene.Scene.verify), link=venue.connect, signer=venue
             ),
             boot=boot,
-            run=folder,
+            wiring=wires["risk"],
             unit=SETTINGS.liveness.units(1),
             halt=halt,
             journal=journal,
@@ -177,8 +185,15 @@ class Asker:
     """The sockets of all of risk's peers; asks as order_management does."""
 
     def __init__(self, run: Path) -> None:
+        wires = _wires(run)
         self._meshes = {
-            name: Mesh(run=run, service=name, epoch=scene.ASKER_EPOCH, inbox=Approval | Wake, deliver=self._on_answer)
+            name: Mesh(
+                wiring=wires[name],
+                service=name,
+                epoch=scene.ASKER_EPOCH,
+                inbox=Approval | Wake,
+                deliver=self._on_answer,
+            )
             for name in scene.PEERS
         }
         self._world = World(self._publish)
@@ -269,7 +284,8 @@ async def round_trips(run: Path) -> dict[int, tuple[list[float], int]]:
 def measure() -> Iterator[Table]:
     with tempfile.TemporaryDirectory(prefix="bl") as name:
         folder = Path(name)
-        (folder / "halt").mkdir()
+        Home(folder).prepare()
+        curve.prepare(Home(folder))
         risk = multiprocessing.get_context("spawn").Process(target=serve_risk, args=(folder,))
         risk.start()
         try:

@@ -5,11 +5,12 @@ import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from time import monotonic_ns
+from typing import TypeAlias
 
 import pytest
 import zmq
 
-from common import mesh, topology
+from common import mesh
 from common.errors import PeerFault
 from common.mesh import Mesh
 from common.messages import (
@@ -25,26 +26,35 @@ from common.messages import (
     Snapshot,
     Trade,
     Wake,
+    encode,
 )
 from common.sequences import Outbox
 from common.units import Lots, Millis, Nanos, Side, Ticks
+from common.wiring import Wiring
+from tests.wires import certificates, free_ports, wirings
 
 WAIT_S = 10.0  # a machine that needs longer for a local message is not measuring us
 
 
+Wires: TypeAlias = dict[str, Wiring]
+
+
 @pytest.fixture
-def run() -> Iterator[Path]:
+def wires() -> Iterator[Wires]:
     with tempfile.TemporaryDirectory(prefix="bl") as path:
-        yield Path(path)
+        yield wirings(Path(path))
 
 
 class Peer:
     """A service's mesh that remembers what it heard."""
 
-    def __init__(self, run: Path, service: str, inbox: object, epoch: int = 1) -> None:
+    def __init__(self, wires: Wires, service: str, inbox: object, epoch: int = 1) -> None:
         self.heard: list[Message] = []
-        self.mesh = Mesh(run=run, service=service, epoch=epoch, inbox=inbox, deliver=self.heard.append)
+        self.mesh = Mesh(wiring=wires[service], service=service, epoch=epoch, inbox=inbox, deliver=self.heard.append)
         self.mesh.start()
+
+    def ask(self, request_id: int) -> None:
+        self.mesh.send(request(request_id), "risk")  # fails until the handshake is done, as it should
 
     async def until(self, condition: Callable[[], bool], nudge: Callable[[], None] | None = None) -> None:
         end = monotonic_ns() + int(WAIT_S * 1e9)
@@ -73,13 +83,13 @@ def live(story: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(story())  # type: ignore[arg-type]  # an async def is a coroutine function
 
 
-def test_a_late_joiner_gets_the_present_by_snapshot(run: Path) -> None:
+def test_a_late_joiner_gets_the_present_by_snapshot(wires: Wires) -> None:
     """Facts published before a subscriber existed must reach it all the same."""
 
     async def story() -> None:
-        producer = Peer(run, "market_data", Wake)
+        producer = Peer(wires, "market_data", Wake)
         producer.mesh.publish(health(fresh=True))
-        consumer = Peer(run, "strategy", FeedHealth | Wake)
+        consumer = Peer(wires, "strategy", FeedHealth | Wake)
         await consumer.until(lambda: bool(consumer.heard), lambda: consumer.mesh.beat(Nanos(monotonic_ns())))
         assert consumer.heard == [health(fresh=True)]
         producer.mesh.close()
@@ -88,12 +98,12 @@ def test_a_late_joiner_gets_the_present_by_snapshot(run: Path) -> None:
     live(story)
 
 
-def test_waiting_facts_are_conflated_and_trades_are_not(run: Path) -> None:
+def test_waiting_facts_are_conflated_and_trades_are_not(wires: Wires) -> None:
     """A slow consumer sees the newest state and every event, never a stale state."""
 
     async def story() -> None:
-        producer = Peer(run, "market_data", Wake)
-        consumer = Peer(run, "estimation", FeedHealth | Trade | Missed | Wake)
+        producer = Peer(wires, "market_data", Wake)
+        consumer = Peer(wires, "estimation", FeedHealth | Trade | Missed | Wake)
         await consumer.until(lambda: bool(consumer.heard), lambda: producer.mesh.publish(health(fresh=False)))
         consumer.heard.clear()
         for number in range(50):
@@ -108,13 +118,13 @@ def test_waiting_facts_are_conflated_and_trades_are_not(run: Path) -> None:
     live(story)
 
 
-def test_a_request_is_answered_and_a_dead_peer_fails_at_once(run: Path) -> None:
+def test_a_request_is_answered_and_a_dead_peer_fails_at_once(wires: Wires) -> None:
     """No answer must ever be waited for when nobody is there, and none may go to the wrong asker."""
 
     async def story() -> None:
-        asker = Peer(run, "order_management", Approval | Posture | Wake)
+        asker = Peer(wires, "order_management", Approval | Posture | Wake)
         assert isinstance(asker.mesh.send(request(1), "risk"), SendFailed)
-        risk = Peer(run, "risk", ApprovalRequest | Wake)
+        risk = Peer(wires, "risk", ApprovalRequest | Wake)
 
         def ask() -> None:
             if not risk.heard:
@@ -133,15 +143,16 @@ def test_a_request_is_answered_and_a_dead_peer_fails_at_once(run: Path) -> None:
     live(story)
 
 
-def test_wrong_roles_and_malformed_frames_change_nothing(run: Path) -> None:
+def test_wrong_roles_and_malformed_frames_change_nothing(wires: Wires) -> None:
     """Whoever can reach a socket can send anything to it; the service counts it and goes on."""
 
     async def story() -> None:
-        risk = Peer(run, "risk", ApprovalRequest | Posture | Wake)
+        risk = Peer(wires, "risk", ApprovalRequest | Posture | Wake)
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         rogue = context.socket(zmq.DEALER)
         rogue.linger = 0
-        rogue.connect(topology.requests_endpoint(run, "risk"))
+        wires["strategy"].certificate.present(rogue, "risk")
+        rogue.connect(wires["risk"].requests("risk"))
         good = [Outbox("strategy", 1).envelope(1, Nanos(1)), b"ApprovalRequest", b"\x80"]
         storms = [[b""], [b"a", b"b"], [b"x"] * 100, [b"\xff", b"ApprovalRequest", b"\xc1"], good, [b"\0" * 70_000] * 3]
         for frames in storms:
@@ -155,16 +166,81 @@ def test_wrong_roles_and_malformed_frames_change_nothing(run: Path) -> None:
     live(story)
 
 
-def test_a_restarted_producer_is_heard_again(run: Path) -> None:
+@pytest.mark.parametrize("key", ["none", "made up", "of strategy", "of the command line, as order_management"])
+def test_only_order_management_can_ask_for_a_signature(wires: Wires, key: str) -> None:
+    """C20: no key, a wrong key, and a right key in the wrong role reach nothing; the right one does after them."""
+
+    async def story() -> None:
+        risk = Peer(wires, "risk", ApprovalRequest | Wake)
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        rogue = context.socket(zmq.DEALER)
+        rogue.linger = 0
+        claimed = "order_management"
+        match key:
+            case "made up":
+                stranger = certificates()["order_management"]
+                stranger.public["risk"] = wires["risk"].certificate.public["risk"]
+                stranger.present(rogue, "risk")
+            case "of strategy":
+                wires["strategy"].certificate.present(rogue, "risk")
+                claimed = "strategy"
+            case "of the command line, as order_management":
+                wires["cli"].certificate.present(rogue, "risk")
+            case _:
+                assert key == "none"
+        rogue.connect(wires["risk"].requests("risk"))
+        frames = [Outbox(claimed, 1).envelope(1, Nanos(1)), b"ApprovalRequest", encode(request(1))]
+        rogue.send_multipart(frames)
+        if key != "none":  # who speaks without any key is not even counted: the library closes on him
+            await risk.until(lambda: risk.mesh.refused > 0)
+        honest = Peer(wires, "order_management", Approval | Wake)
+        await risk.until(lambda: bool(risk.heard), lambda: honest.ask(2))
+        assert {message.request_id for message in risk.heard if isinstance(message, ApprovalRequest)} == {2}
+        rogue.close(linger=0)
+        context.term()
+        honest.mesh.close()
+        risk.mesh.close()
+
+    live(story)
+
+
+def test_over_tcp_facts_need_a_key_as_well() -> None:
+    """Whoever reaches a port must not even listen; those who belong to the mesh hear and ask as over ipc."""
+
+    async def story(wires: Wires) -> None:
+        risk = Peer(wires, "risk", ApprovalRequest | Wake)
+        consumer = Peer(wires, "order_management", Posture | Approval | Wake)
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        stranger = context.socket(zmq.SUB)
+        stranger.linger = 0
+        stranger.subscribe(b"")
+        stranger.connect(wires["risk"].facts("risk"))
+        normal = Posture(level=PostureLevel.NORMAL, coins={}, causes=(), risk_epoch=1)
+        await consumer.until(lambda: normal in consumer.heard, lambda: risk.mesh.publish(normal))
+        await risk.until(lambda: bool(risk.heard), lambda: consumer.ask(1))
+        for _ in range(20):
+            risk.mesh.publish(normal)
+            await asyncio.sleep(0.005)
+        assert not stranger.poll(0)
+        stranger.close(linger=0)
+        context.term()
+        consumer.mesh.close()
+        risk.mesh.close()
+
+    with tempfile.TemporaryDirectory(prefix="bl") as path:
+        live(lambda: story(wirings(Path(path), {"risk": ("127.0.0.1", free_ports(2))})))
+
+
+def test_a_restarted_producer_is_heard_again(wires: Wires) -> None:
     """A new epoch starts its sequences at one and must not look like old news."""
 
     async def story() -> None:
-        first = Peer(run, "risk", Wake, epoch=1)
-        consumer = Peer(run, "strategy", Posture | Heartbeat | Wake)
+        first = Peer(wires, "risk", Wake, epoch=1)
+        consumer = Peer(wires, "strategy", Posture | Heartbeat | Wake)
         normal = Posture(level=PostureLevel.NORMAL, coins={}, causes=(), risk_epoch=1)
         await consumer.until(lambda: normal in consumer.heard, lambda: first.mesh.publish(normal))
         first.mesh.close()
-        second = Peer(run, "risk", Wake, epoch=2)
+        second = Peer(wires, "risk", Wake, epoch=2)
         pulled = Posture(level=PostureLevel.PULL_QUOTES, coins={}, causes=("x",), risk_epoch=2)
         await consumer.until(lambda: pulled in consumer.heard, lambda: second.mesh.publish(pulled))
         assert consumer.mesh.gaps == 0
@@ -174,16 +250,16 @@ def test_a_restarted_producer_is_heard_again(run: Path) -> None:
     live(story)
 
 
-def test_the_command_line_asks_and_gives_up_in_time(run: Path) -> None:
+def test_the_command_line_asks_and_gives_up_in_time(wires: Wires) -> None:
     """`mm status` must not hang on a service that is down or wedged."""
 
     async def story() -> None:
-        peer = Peer(run, "market_data", Wake)
+        peer = Peer(wires, "market_data", Wake)
         peer.mesh.publish(health(fresh=True))
-        answer = await asyncio.to_thread(mesh.snapshot, run, "market_data", WAIT_S)
+        answer = await asyncio.to_thread(mesh.snapshot, wires["cli"], "market_data", WAIT_S)
         assert answer == {("FeedHealth", "BTC"): health(fresh=True)}
         with pytest.raises(PeerFault, match="risk did not answer"):
-            await asyncio.to_thread(mesh.snapshot, run, "risk", 0.05)
+            await asyncio.to_thread(mesh.snapshot, wires["cli"], "risk", 0.05)
         peer.mesh.close()
 
     live(story)

@@ -33,6 +33,7 @@ from common.messages.venue import Noop
 from common.shell import Link, Parts, Shell
 from common.tape import TapeWriter, read
 from common.units import SECOND, Nanos
+from tests.wires import wirings
 
 Inbox = Wake | Stopping | HaltDirectory | Signed | SignFailed | SendFailed | Posted
 WAIT_S = 10.0
@@ -100,7 +101,7 @@ def shell(home: Path, actor: Told, *, journal: Journal | None = None, tape: Tape
         inbox=Inbox,
         parts=Parts(actor=actor, signer=Refusing(), link=Answering),
         boot=Boot(epoch=3, started_at=Nanos(0), build="b", pid=1),
-        run=home,
+        wiring=wirings(home)["order_management"],
         unit=Nanos(SECOND // 20),
         halt=HaltDir(home / "halt"),
         journal=journal,
@@ -199,7 +200,7 @@ def test_stopping_is_told_and_announced(home: Path) -> None:
         heard: list[Message] = []
         actor = Told(lambda message: [Exit(0, "asked")] if isinstance(message, Stopping) else [])
         living = shell(home, actor)
-        listener = Listener(home, {"order_management": ("Heartbeat",)})
+        listener = Listener(wirings(home)["cli"], {"order_management": ("Heartbeat",)})
 
         async def watch() -> None:
             while not any(isinstance(beat, Heartbeat) and beat.stopping for beat in heard):

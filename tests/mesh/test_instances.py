@@ -11,6 +11,7 @@ import pytest
 import zmq
 
 from common import topology
+from common.wiring import wiring
 from services.cli.configuration import ROOT
 from tests.mesh.live import LiveMesh, live_mesh
 
@@ -49,7 +50,9 @@ def test_malformed_frames_on_every_socket_kill_nobody(mesh: LiveMesh) -> None:
         for service in topology.ACTORS:
             rogue = context.socket(zmq.DEALER)
             rogue.linger = 500
-            rogue.connect(topology.requests_endpoint(mesh.home.run(), service))
+            wires = wiring(mesh.home, "cli")
+            wires.certificate.present(rogue, service)
+            rogue.connect(wires.requests(service))
             for frames in (
                 [b""],
                 [b"\xff\xfe"] * 3,

@@ -11,6 +11,7 @@ from common.config import load
 from common.journal import Journal
 from common.mesh import snapshot
 from common.messages import CancellerStatus, DecisionRecord
+from common.wiring import wiring
 from tests.data import data_file
 from tests.mesh.live import LiveMesh, live_mesh
 
@@ -126,7 +127,7 @@ def test_live_values_do_not_fire() -> None:
         mesh.canary.stall_s = 0.0
         until = time.monotonic() + 60
         mesh.wait("a minute passed", lambda: time.monotonic() >= until, 60)
-        facts = snapshot(mesh.home.run(), "canceller", 5.0)
+        facts = snapshot(wiring(mesh.home, "cli"), "canceller", 5.0)
         status = facts["CancellerStatus", ""]
         assert isinstance(status, CancellerStatus)
         stalled = f"the machine stood still for {mesh.canary.stall_s:.2f} s"

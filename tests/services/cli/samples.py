@@ -11,7 +11,7 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import Any, Final
 
-from common import config
+from common import config, curve
 from common.cloid import house_tag, make_cloid
 from common.config import Settings
 from common.home import Home
@@ -52,6 +52,7 @@ def made_home(path: Path, *, url: str = "", text: str = CONFIG, public: bool = T
     home.config.write_text(text.replace("http://127.0.0.1:3001", url) if url else text)
     home.run_record.write_text(f"{path / 'sockets'}\n")
     (path / "sockets").mkdir(mode=0o700, exist_ok=True)
+    curve.prepare(home)
     if public:
         agents = {"risk": "0x" + "01" * 20, "canceller": "0x" + "02" * 20}
         text = json.dumps({"account": ACCOUNT, "agents": agents, "operator": "0x" + "03" * 20})

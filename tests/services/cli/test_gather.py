@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import zmq  # the peer of `mm` in these tests
 
-from common import endpoints
+from common import curve, endpoints
 from common.errors import PeerFault
 from common.home import SERVICES, Home
 from common.messages import Ack, Heartbeat, Posture, PostureLevel, ServiceState
@@ -109,6 +109,8 @@ def test_a_living_service_is_asked(home: Home) -> None:
     """Its snapshot arrives through its own socket."""
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     router = context.socket(zmq.ROUTER)
+    router.curve_server = True
+    router.curve_secretkey = curve.load(home, "risk")._secret
     router.bind(f"ipc://{home.run()}/risk.req")
 
     def serve() -> None:

@@ -13,13 +13,13 @@ from time import monotonic_ns
 import pytest
 import zmq  # market_data in these tests
 
-from common import topology
 from common.errors import ConfigFault
 from common.home import Home
 from common.messages import Heartbeat, Message, ServiceState, Trade
 from common.sequences import Outbox
 from common.tape import read
 from common.units import Lots, Millis, Nanos, Side, Ticks
+from common.wiring import wiring
 from services.cli import exits
 from services.cli.recording import TOPICS, record
 from tests.services.cli.samples import made_home
@@ -56,7 +56,7 @@ def market_data(home: Home, speak: Callable[[Callable[[Message], None]], None]) 
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     socket = context.socket(zmq.XPUB)
     socket.setsockopt(zmq.RCVTIMEO, 10_000)  # a recording that never subscribes fails the test
-    socket.bind(topology.facts_endpoint(home.run(), "market_data"))
+    socket.bind(wiring(home, "market_data").facts("market_data"))
     outbox = Outbox("market_data", 7)
 
     def say(message: Message) -> None:
