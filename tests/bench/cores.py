@@ -9,8 +9,9 @@ from typing import Any, Final
 from common.actor import Actor, Boot, Effect
 from common.messages import Message, ServiceState
 from common.units import Nanos
+from services.replay.seating import ORDER
 from tests.bench.report import Table, percentile
-from tests.common.simulation.whole_mesh import ORDER, WholeMesh
+from tests.common.simulation.whole_mesh import WholeMesh
 
 SEED: Final = 1
 WARM_UP_S: Final = 30.0  # virtual: READY and quoting

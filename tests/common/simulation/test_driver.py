@@ -10,7 +10,8 @@ import pytest
 from common.messages import DecisionRecord, HaltFile, Position, ServiceState
 from common.simulation.network import Weather
 from common.units import MILLISECOND, SECOND, Nanos
-from tests.common.simulation.whole_mesh import ORDER, SETTINGS, WholeMesh
+from services.replay.seating import ORDER
+from tests.common.simulation.whole_mesh import SETTINGS, WholeMesh
 
 FROZEN_S = 20  # less than the recovery time, after which risk halts for good; its own pause counts for nobody's
 RISK_FROZEN_S = 40

@@ -1,11 +1,12 @@
-"""The local venue for the simulation: venue_sim's pure `Venue` behind the wire of real services.
+"""The local venue in the same process: venue_sim's pure `Venue` behind the wire of real services.
 
 Requests are really signed, frames are really JSON, and the witness lines are kept for the judge. Only sockets, files
 and time are missing.
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -16,6 +17,7 @@ from common.config import Settings
 from common.hyperliquid import wire
 from common.hyperliquid.signing import SigningKey
 from common.hyperliquid.subscriptions import market_subscriptions, risk_subscriptions, user_subscriptions
+from common.keys import PublicKeys
 from common.messages import (
     Message,
     Posted,
@@ -30,16 +32,15 @@ from common.messages import (
 from common.messages.venue import FillsQuery, FundingQuery
 from common.units import MILLISECOND, Millis, Nanos
 from services.venue_sim import universe
-from services.venue_sim.api import ActionRequest, ApproveAgent
-from services.venue_sim.core import Exchange
-from services.venue_sim.rules import ExchangeConfig
+from services.venue_sim.assembly import Plan, assemble, plan_of
 from services.venue_sim.streams import Say
-from services.venue_sim.synthetic import SyntheticMarket
+from services.venue_sim.tape_market import TapeMarket
 from services.venue_sim.venue import HttpAnswer, Venue
-from services.venue_sim.venue import Settings as VenueSettings
 
-EPOCH_MS: Final = 1_790_000_000_000  # venue time at the start of the simulation
+EPOCH_MS: Final = Millis(1_790_000_000_000)  # venue time at the start of the simulation
+LATENCY_MS: Final = (5, 60)  # each way, drawn anew for each message
 ACCOUNT: Final = "0x" + "ab" * 20
+OPERATOR: Final = "0x" + "0e" * 20
 KEYS: Final = {"risk": SigningKey(b"\x01" * 32), "canceller": SigningKey(b"\x02" * 32)}
 
 Arrival = tuple[Nanos, str, Message]
@@ -48,21 +49,10 @@ Arrival = tuple[Nanos, str, Message]
 class LocalVenue:
     """Delays every message to and from the venue by a time drawn from the seed."""
 
-    def __init__(self, settings: Settings, chance: random.Random, latency_ms: tuple[int, int] = (5, 60)) -> None:
-        coins = universe.coins(settings.coins)
-        instruments = tuple(rules.instrument for rules in coins)
-        market = SyntheticMarket(
-            instruments, trade_rate=settings.venue_sim.trade_rate, chance=random.Random(chance.getrandbits(64))
-        )
-        config = ExchangeConfig(coins=coins, internal=market.internal)
-        self.exchange = Exchange(config, EPOCH_MS)
-        self.venue = Venue(VenueSettings(seed=chance.getrandbits(16)), config, self.exchange, market)
-        self.venue.start(Millis(EPOCH_MS), restored=False)
-        self.exchange.sight(ACCOUNT)
-        for nonce, (name, key) in enumerate(KEYS.items(), start=EPOCH_MS):
-            approve = ApproveAgent(agent=key.address, name=name)
-            self.exchange.submit(ActionRequest(request_id=0, signer=ACCOUNT, action=approve, nonce=nonce))
-        self.exchange.step(EPOCH_MS)
+    def __init__(
+        self, settings: Settings, chance: random.Random, venue: Venue, latency_ms: tuple[int, int] = LATENCY_MS
+    ) -> None:
+        self.venue = venue
         self.lines: list[witness.AnyLine] = []
         self.lost_answers = 0.0  # share of the answers to posts that never arrive
         self._settings = settings
@@ -213,3 +203,24 @@ class LocalVenue:
             )
         self._arrivals.append((self._delay(now), service, VenueTime(venue_ms=self._venue_ms(now), resolution_ms=1)))
         self._arrivals.append((self._delay(now), service, message))
+
+
+def synthetic(settings: Settings, chance: random.Random) -> LocalVenue:
+    """Return a venue with the synthetic market of the configuration."""
+    venue = assemble(_plan(settings, chance), EPOCH_MS, None, last_sequence=0)
+    return LocalVenue(settings, chance, venue)
+
+
+def recorded(settings: Settings, chance: random.Random, path: Path, say: Callable[[str], None]) -> LocalVenue:
+    """Return a venue that plays a recording once, at its own pace; ConfigFault when it holds none of the coins."""
+    market = TapeMarket(path, tuple(settings.instruments().values()), speed=1.0, loop=False, say=say)
+    plan = _plan(settings, chance)
+    plan = msgspec.structs.replace(plan, coins=universe.recorded(plan.coins, market.first_oracles()))
+    venue = assemble(plan, EPOCH_MS, None, last_sequence=0, recording=market)
+    return LocalVenue(settings, chance, venue)
+
+
+def _plan(settings: Settings, chance: random.Random) -> Plan:
+    agents = {name: key.address for name, key in KEYS.items()}
+    public = PublicKeys(account=ACCOUNT, agents=agents, operator=OPERATOR)
+    return plan_of(settings, public, seed=chance.getrandbits(16))
