@@ -215,6 +215,7 @@ class VenueSim(Section, frozen=True, kw_only=True):
     cadence: Annotated[str, Meta(pattern="^(2025|2026)$")] = "2025"  # protocol: l2Book 0.5 s, or 5 s / 0.54 s fast
     data_age_ms: tuple[int, int] = (0, 0)  # every public message is held back for a time drawn from here
     trade_rate: Positive = 1.0  # multiplies the synthetic market's order flow
+    scenario: str = ""  # a named market (services/venue_sim/scenarios.py); empty: the ordinary one
 
 
 class Log(Section, frozen=True, kw_only=True):

@@ -192,7 +192,21 @@ class ExternalTrade(msgspec.Struct, frozen=True, tag=True):
     lots: Lots
 
 
-MarketInput: TypeAlias = OracleUpdate | ExternalBook | ExternalTrade
+class TradingHalt(msgspec.Struct, frozen=True, tag=True):
+    """From now on the coin takes no order, or takes them again: resting ones stay, cancels work, mark stands."""
+
+    coin: str
+    halted: bool
+
+
+class Deposit(msgspec.Struct, frozen=True, tag=True):
+    """Somebody brings money: the account is opened with it if it is new."""
+
+    user: str
+    micros: Micros
+
+
+MarketInput: TypeAlias = OracleUpdate | ExternalBook | ExternalTrade | TradingHalt | Deposit
 
 # --- answers ---------------------------------------------------------------------------------------
 

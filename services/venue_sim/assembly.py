@@ -12,9 +12,10 @@ import msgspec
 
 from common import config
 from common.config import Network
+from common.errors import ConfigFault
 from common.keys import PublicKeys
 from common.units import MICROS_PER_USD, Micros, Millis
-from services.venue_sim import durable, universe
+from services.venue_sim import durable, scenarios, universe
 from services.venue_sim.core import Exchange
 from services.venue_sim.durable import Saved
 from services.venue_sim.rules import CoinRules, ExchangeConfig
@@ -33,6 +34,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     cadence: str = "2025"
     data_age_ms: tuple[int, int] = (0, 0)
     trade_rate: float = 1.0
+    scenario: str = ""  # one of scenarios.NAMES; empty: the ordinary market
     account: str = ""
     agents: dict[str, str] = {}  # name -> address
 
@@ -51,6 +53,7 @@ def plan_of(settings: config.Settings | None = None, public: PublicKeys | None =
         cadence=sim.cadence,
         data_age_ms=sim.data_age_ms,
         trade_rate=sim.trade_rate,
+        scenario=sim.scenario,
         account=public.account.lower(),
         agents={name: address.lower() for name, address in public.agents.items()},
     )
@@ -62,6 +65,7 @@ def assemble(
     """Return a venue that is ready for its first block; `now` is venue time.
 
     `recording` plays the coins whose rules say external; without it a synthetic market trades in all of them.
+    ConfigFault when there is no such scenario.
     """
     seed = str(plan.seed)
     if saved is not None:
@@ -69,9 +73,12 @@ def assemble(
         now = max(now, state.now_ms)
         seed = f"{plan.seed}/{state.block}"
     internal: tuple[str, ...] = ()
+    if recording is not None and plan.scenario:
+        raise ConfigFault("a recording and a scenario exclude each other; remove venue_sim.tape or venue_sim.scenario")
     if recording is None:
         instruments = tuple(coin.instrument for coin in plan.coins)
-        synthetic = SyntheticMarket(instruments, trade_rate=plan.trade_rate, chance=Random(seed))
+        chance, scenario = Random(seed), scenarios.find(plan.scenario)
+        synthetic = SyntheticMarket(instruments, trade_rate=plan.trade_rate, chance=chance, scenario=scenario)
         internal = synthetic.internal
     settings = ExchangeConfig(coins=plan.coins, internal=internal, equity=plan.equity)
     exchange = Exchange(settings, now)

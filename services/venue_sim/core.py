@@ -26,6 +26,7 @@ from services.venue_sim.api import (
     ApproveAgent,
     Block,
     CancelOrders,
+    Deposit,
     ExternalBook,
     ExternalTrade,
     MarketInput,
@@ -34,6 +35,7 @@ from services.venue_sim.api import (
     OracleUpdate,
     PlaceOrders,
     ScheduleCancel,
+    TradingHalt,
     UpdateIsolatedMargin,
     UpdateLeverage,
     UsdSend,
@@ -139,11 +141,16 @@ class Exchange:
                 self._tape.snapshot(market)
             case ExternalTrade():
                 self._tape.trade(market)
+            case TradingHalt():
+                self._floor.coins[market.coin].halted = market.halted
+            case Deposit():
+                account = self._floor.accounts.get(market.user) or self._floor.open_account(market.user)
+                self._floor.move_cash(account, int(market.micros), "deposit")
 
     def _settle(self) -> None:
         """Move marks and draw the consequences (rule 4)."""
         floor = self._floor
-        moved = [coin for coin in floor.coins.values() if coin.pricing.update(floor.now_ms)]
+        moved = [coin for coin in floor.coins.values() if not coin.halted and coin.pricing.update(floor.now_ms)]
         for coin in moved:
             self._placing.triggers.fire(coin)
         paid = self._funding.pay()

@@ -37,6 +37,7 @@ class Coin:
         self.foreign = ForeignQueues() if rules.external else None
         self.triggers: dict[int, Order] = {}  # armed, by oid
         self.open_interest = 0  # lots held long
+        self.halted = False  # takes no orders
         self.trades: deque[TradeEvent] = deque(maxlen=TRADES_REMEMBERED_MAX)
         self.touch_before: tuple[int, ...] = self.touch()  # at the end of the last block that changed the book
 

@@ -7,7 +7,8 @@ Rules
      100,000 USD only a fifth goes first; for 30 s after that, all of it.
   3. Equity still below two thirds of maintenance: the liquidator takes over positions and cash at mark.
   4. An isolated position is judged and liquidated alone; only its coin's orders are cancelled.
-  5. No fee beyond the taker's; the fills on both sides name the victim, the mark and the method.
+  5. What a halted coin's book cannot take stays with the user, or goes to the liquidator by rule 3.
+  6. No fee beyond the taker's; the fills on both sides name the victim, the mark and the method.
 """
 
 from typing import Final
@@ -86,6 +87,8 @@ class Liquidation:
         self._announce(account, notional, equity, taken=taken)
 
     def _to_market(self, account: Account, coin: Coin) -> None:
+        if coin.halted:
+            return
         now_ms = self._floor.now_ms
         lots = abs(account.lots(coin.name))
         cooling = account.liquidated_ms is not None and now_ms - account.liquidated_ms < COOLDOWN_MS

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from common.units import Side
+from services.venue_sim.scenarios import ORDINARY, Conduct
 
 BASE_RATE_PER_S: Final = 0.8  # arrivals that nobody excited, at trade_rate 1
 BRANCHING: Final = 0.5  # children of each arrival; 1 would explode
@@ -38,43 +39,45 @@ class OrderFlow:
 
     def __init__(self, chance: Random, trade_rate: float) -> None:
         self._chance = chance
-        self._base = BASE_RATE_PER_S * trade_rate
+        self._trade_rate = trade_rate
         self._excited = 0.0
         self._last_side = Side.BUY
 
-    @property
-    def rate_per_s(self) -> float:
+    def base_rate_per_s(self, conduct: Conduct = ORDINARY) -> float:
+        """Return the rate of arrivals that nobody excited."""
+        return BASE_RATE_PER_S * self._trade_rate * conduct.arrivals
+
+    def rate_per_s(self, conduct: Conduct = ORDINARY) -> float:
         """Return the intensity of this moment."""
-        return self._base + self._excited
+        return self.base_rate_per_s(conduct) + self._excited
 
-    @property
-    def average_rate_per_s(self) -> float:
-        return self._base / (1 - BRANCHING)
+    def average_rate_per_s(self, conduct: Conduct = ORDINARY) -> float:
+        return self.base_rate_per_s(conduct) / (1 - BRANCHING)
 
-    def arrivals(self, dt_s: float) -> list[Taker]:
+    def arrivals(self, dt_s: float, conduct: Conduct = ORDINARY) -> list[Taker]:
         """Return who comes within so many seconds (Ogata's thinning: the intensity only falls between arrivals)."""
         chance, left, takers = self._chance, dt_s, list[Taker]()
         while len(takers) < ARRIVALS_MAX:
-            bound = self.rate_per_s
+            bound = self.rate_per_s(conduct)
             wait = chance.expovariate(bound) if bound > 0 else inf
             if wait >= left:
                 break
             left -= wait
             self._excited *= exp(-DECAY_PER_S * wait)
-            if chance.random() * bound < self.rate_per_s:
+            if chance.random() * bound < self.rate_per_s(conduct):
                 self._excited += BRANCHING * DECAY_PER_S
-                takers.append(self._taker())
+                takers.append(self._taker(conduct))
         else:
             left = 0.0
         self._excited *= exp(-DECAY_PER_S * left)
         return takers
 
-    def _taker(self) -> Taker:
+    def _taker(self, conduct: Conduct) -> Taker:
         chance = self._chance
         usd = exp(chance.gauss(log(USD_MEDIAN), USD_SPREAD))
         if chance.random() < INFORMED_SHARE:
             return Taker(side=None, depth_bps=0.0, usd=usd)
         if chance.random() >= SAME_SIDE_SHARE:
-            self._last_side = chance.choice((Side.BUY, Side.SELL))
+            self._last_side = Side.BUY if chance.random() < conduct.buy_share else Side.SELL
         depth = 0.0 if chance.random() < TOUCH_SHARE else min(DEPTH_BPS_MAX, chance.expovariate(1 / DEPTH_BPS_MEAN))
         return Taker(side=self._last_side, depth_bps=depth, usd=usd)

@@ -11,7 +11,8 @@ Rules
   6. Alo that would trade is refused with the bbo. Ioc that cannot trade is refused; what an Ioc leaves unfilled is gone
      and its status is filled with that remainder. Gtc trades, then rests.
   7. For a while after a network upgrade only Alo orders are taken.
-  8. Open orders: 1,000 and one per 5M USD of volume, 5,000 at most. A cloid of an open order is taken.
+  8. A halted coin takes no order, not from the market's own participants either.
+  9. Open orders: 1,000 and one per 5M USD of volume, 5,000 at most. A cloid of an open order is taken.
 """
 
 from common.instrument import NOTIONAL_MIN
@@ -147,8 +148,10 @@ class Placing:
         )
 
     def _refusal(self, order: Order, coin: Coin) -> Reject | None:
-        """Apply rules 2 to 5; shrinks a reduce-only order."""
+        """Apply rules 2 to 5 and 8; shrinks a reduce-only order."""
         account = order.account
+        if coin.halted:
+            return Reject.HALTED
         if order.trigger is None and not coin.instrument.is_legal(order.ticks):
             return Reject.TICK
         held = account.lots(order.coin)
@@ -203,7 +206,7 @@ class Placing:
         return Refused(text or reason.at(self._floor.coins[order.coin].asset))
 
     def _no_room(self, account: Account, spec: OrderSpec) -> str:
-        """Apply rule 8."""
+        """Apply rule 9."""
         if spec.cloid is not None and account.order(spec.cloid) is not None:
             return texts.DUPLICATE_CLOID
         extra = account.budget.volume // OPEN_ORDER_VOLUME

@@ -22,6 +22,7 @@ class Reject(StrEnum):
     TRIGGER = "Invalid TP/SL price."
     NO_LIQUIDITY = "No liquidity available for market order."
     MAX_POSITION = "Order would cause position to exceed margin tier limit at current leverage"
+    HALTED = "Trading is halted."  # ours
     MISSING = "Order was never placed, already canceled, or filled."
 
     @property
@@ -42,6 +43,7 @@ STATUSES = {
     Reject.TRIGGER: "badTriggerPxRejected",
     Reject.NO_LIQUIDITY: "marketOrderNoLiquidityRejected",
     Reject.MAX_POSITION: "perpMaxPositionRejected",
+    Reject.HALTED: "rejected",
 }
 
 

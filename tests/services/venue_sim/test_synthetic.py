@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from common.units import MICROS_PER_USD, Lots, Side
+from services.venue_sim import scenarios
 from services.venue_sim.api import (
     ActionRequest,
     Block,
@@ -33,8 +34,10 @@ COINS = (BTC, ETH)
 class Day:
     """An exchange with this market and one quoter, block by block."""
 
-    def __init__(self, seed: int = 1, trade_rate: float = 1.0) -> None:
-        self.market = SyntheticMarket(COINS, trade_rate=trade_rate, chance=Random(seed))
+    def __init__(self, seed: int = 1, trade_rate: float = 1.0, scenario: str = "") -> None:
+        self.market = SyntheticMarket(
+            COINS, trade_rate=trade_rate, chance=Random(seed), scenario=scenarios.find(scenario)
+        )
         rules = tuple(CoinRules(instrument=coin, oracle_ticks=start_ticks(coin)) for coin in COINS)
         self.exchange = Exchange(ExchangeConfig(coins=rules, internal=self.market.internal), START_MS)
         self.exchange.sight(ALICE)
@@ -137,7 +140,7 @@ def test_trade_rate_multiplies() -> None:
 
 def test_oracle_every_three_seconds() -> None:
     """It follows the true price at the venue's pace, and does not move in between."""
-    day = Day(2)
+    day = Day(3)
     seen = []
     for _ in range(1_000):
         day.block()
