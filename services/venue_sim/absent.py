@@ -14,7 +14,6 @@ OF_USER: Final[dict[str, Any]] = {
         "nPendingWithdrawals": 0,
     },
     "isVip": None,
-    "maxBuilderFee": 0,
     "spotDeployState": {
         "states": [],
         "gasAuction": {

@@ -14,6 +14,7 @@ from common.units import Millis, Side
 from services.venue_sim.api import FillEvent, FundingEvent, LedgerEvent
 from services.venue_sim.budget import AddressBudget
 from services.venue_sim.matching import Order
+from services.venue_sim.other_actions import Builder
 from services.venue_sim.rules import FILLS_REMEMBERED_MAX, ORDERS_REMEMBERED_MAX, RECORDS_REMEMBERED_MAX
 from services.venue_sim.views import FeeRates, Leverage, OrderRecord
 
@@ -44,10 +45,12 @@ class Account:
         self.user = user
         self.internal = internal  # the market itself: no limits, no events
         self.cash = 0
+        self.spot = 0  # micros of USDC outside the perpetuals' cash
         self.holdings: dict[str, Holding] = {}
         self.leverages: dict[str, Leverage] = {}
         self.orders: dict[int, Order] = {}  # open: resting, trigger and waiting
         self.cloids: dict[str, int] = {}  # of the orders known, newest wins
+        self.builders: dict[str, int] = {}  # approved rates by address; one per approval ever signed
         self.coins: dict[str, CoinOrders] = {}
         self.finished: OrderedDict[int, OrderRecord] = OrderedDict()  # newest last
         self.fills: deque[FillEvent] = deque(maxlen=FILLS_REMEMBERED_MAX)
@@ -87,6 +90,10 @@ class Account:
         """Find an open order by oid or cloid."""
         oid = self.cloids.get(ref) if isinstance(ref, str) else ref
         return None if oid is None else self.orders.get(oid)
+
+    def approved(self, builder: Builder | None) -> bool:
+        """Say whether this builder may charge what it asks."""
+        return builder is None or self.builders.get(builder.address, -1) >= builder.rate
 
     def reserve(self, order: Order, lots: int) -> None:
         """Count `lots` of a resting order (negative: no longer) for margin."""

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Final
 
 from common.instrument import Instrument
-from common.units import Millis
+from common.units import Micros, Millis
 from services.venue_sim import rules, views
 from services.venue_sim.numbers import decimal, price, size, usd
 from services.venue_sim.payloads import Json, mid
@@ -191,9 +191,9 @@ def active_asset(instrument: Instrument, user: str, view: views.ActiveAsset) -> 
 def rate_limit(view: views.RateLimit) -> Json:
     return {
         "cumVlm": usd(view.volume),
-        "nRequestsUsed": view.used,
+        "nRequestsUsed": max(0, view.used - view.reserved),
         "nRequestsCap": view.cap,
-        "nRequestsSurplus": 0,
+        "nRequestsSurplus": max(0, view.reserved - view.used),
     }
 
 
@@ -227,12 +227,19 @@ def fees(rates: views.FeeRates) -> Json:
 def role(view: views.Role) -> Json:
     if view.role == "agent":
         return {"role": "agent", "data": {"user": view.master}}
+    if view.role == "subAccount":
+        return {"role": "subAccount", "data": {"master": view.master}}
     return {"role": view.role}
 
 
 def extra_agents(agents: Sequence[views.AgentView]) -> list[Json]:
     named = [agent for agent in agents if agent.name]
     return [{"name": agent.name, "address": agent.address, "validUntil": agent.valid_until} for agent in named]
+
+
+def spot_state(micros: Micros) -> Json:
+    usdc = {"coin": "USDC", "token": 0, "total": usd(micros), "hold": "0.0", "entryNtl": "0.0"}
+    return {"balances": [usdc] if micros else []}
 
 
 def portfolio(view: views.AccountView, volume: str) -> list[object]:

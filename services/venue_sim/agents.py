@@ -1,7 +1,8 @@
 """Who may sign for whom.
 
 Rules
-  1. An account has one unnamed agent (a new one replaces it) and at most three named ones (same name replaces).
+  1. An account has one unnamed agent (a new one replaces it) and at most three named ones, and two more per
+     sub-account (same name replaces).
   2. Approving the zero address removes the agent of that name.
   3. A name has at most 16 characters and may end in " valid_until <ms>": 90 days by default, 180 at most.
   4. An address serves once: others' agents, accounts that ever acted and replaced agents are refused.
@@ -18,6 +19,7 @@ from services.venue_sim.rules import DAY_MS
 from services.venue_sim.views import AgentView
 
 NAMED_MAX: Final = 3
+NAMED_PER_SUB_ACCOUNT: Final = 2
 NAME_LENGTH_MAX: Final = 16
 VALID_MS: Final = 90 * DAY_MS
 VALID_MAX_MS: Final = 180 * DAY_MS
@@ -44,7 +46,9 @@ class Agents:
         approval = self._approvals.get(agent)
         return approval.master if approval is not None and now_ms < approval.valid_until else None
 
-    def approve(self, master: str, agent: str, name: str, now_ms: int, *, is_account: bool) -> str:
+    def approve(  # each is a fact of its own
+        self, master: str, agent: str, name: str, now_ms: int, *, is_account: bool, sub_accounts: int = 0
+    ) -> str:
         """Return the refusal's text, empty when approved or removed. `is_account`: the agent has acted for itself."""
         validity = _VALIDITY.match(name)
         label = validity.group(1) if validity else name
@@ -60,8 +64,9 @@ class Agents:
         renewed = holder is not None and (holder.master, holder.name) == (master, label)
         if not renewed and (is_account or holder is not None or agent in self._retired):
             return "Extra agent already used."
-        if label and (master, label) not in self._named and len(self.of(master, now_ms, named=True)) >= NAMED_MAX:
-            return f"Too many extra agents for cumulative volume traded. Current limit is {NAMED_MAX}"
+        named_max = NAMED_MAX + NAMED_PER_SUB_ACCOUNT * sub_accounts
+        if label and (master, label) not in self._named and len(self.of(master, now_ms, named=True)) >= named_max:
+            return f"Too many extra agents for cumulative volume traded. Current limit is {named_max}"
         if not renewed:
             self._remove(master, label)
         self._approvals[agent] = Approval(master, label, min(until, now_ms + VALID_MAX_MS))

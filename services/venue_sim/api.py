@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from common.units import Lots, Micros, Millis, Side, Ticks
+from services.venue_sim.other_actions import Builder, OtherAction
 
 UNREPRESENTABLE_TICKS: Final = Ticks(0)  # a wire price off the coin's finest grid: "Order has invalid price."
 UNREPRESENTABLE_LOTS: Final = Lots(-1)  # a wire size off the coin's grid: "Order has invalid size."
@@ -67,6 +68,7 @@ class OrderSpec(msgspec.Struct, frozen=True, kw_only=True):
     reduce_only: bool = False
     cloid: str | None = None
     trigger: Trigger | None = None
+    builder: Builder | None = None
 
 
 class PlaceOrders(msgspec.Struct, frozen=True, tag=True):
@@ -141,6 +143,7 @@ Action: TypeAlias = (
     | UpdateIsolatedMargin
     | ApproveAgent
     | UsdSend
+    | OtherAction
 )
 
 
@@ -248,6 +251,9 @@ class AnswerKind(StrEnum):
     ORDER = "order"
     CANCEL = "cancel"
     DEFAULT = "default"
+    CREATE_SUB_ACCOUNT = "createSubAccount"
+    TWAP_ORDER = "twapOrder"
+    TWAP_CANCEL = "twapCancel"
 
 
 class ActionAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -260,6 +266,7 @@ class ActionAnswer(msgspec.Struct, frozen=True, kw_only=True):
     kind: AnswerKind = AnswerKind.DEFAULT
     statuses: tuple[Status, ...] = ()
     error: str = ""
+    data: str = ""  # of createSubAccount: the new address
 
     @property
     def ok(self) -> bool:
@@ -325,6 +332,7 @@ class FillEvent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     tid: int
     crossed: bool  # own side was the taker
     liquidation: LiquidationMark | None = None
+    builder_fee: Micros = Micros(0)  # part of `fee`
 
 
 class TradeEvent(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -4,7 +4,8 @@ Rules
   1. Budget: a buffer (10,000) and one request per whole USD ever traded. A batch of n costs n.
   2. Cancels have a larger cap: the smaller of cap + 100,000 and twice the cap.
   3. Over the cap one single request passes every 10 s; a refused one costs nothing and moves nothing.
-  4. An action that arrives after its expiresAfter costs 5.
+  4. Requests that were bought beforehand are used first.
+  5. An action that arrives after its expiresAfter costs 5.
 """
 
 from typing import Final
@@ -22,6 +23,7 @@ class AddressBudget:
     def __init__(self, buffer: int) -> None:
         self.buffer = buffer
         self.used = 0
+        self.reserved = 0
         self.volume = Micros(0)  # traded since inception
         self._passed_ms: int | None = None
 
@@ -32,7 +34,7 @@ class AddressBudget:
     def spend(self, cost: int, now_ms: int, *, is_cancel: bool) -> str:
         """Charge an action; return the refusal's text, empty when it may run."""
         cap = min(self.cap + CANCEL_EXTRA, self.cap * 2) if is_cancel else self.cap
-        if self.used + cost > cap:
+        if self.used + cost > cap + self.reserved:
             waited = self._passed_ms is None or now_ms - self._passed_ms >= PASS_MS
             if cost > 1 or not waited:
                 return budget_spent(self.used + cost, cap, self.volume)
@@ -45,4 +47,4 @@ class AddressBudget:
         self.used += EXPIRED_COST
 
     def view(self) -> RateLimit:
-        return RateLimit(volume=self.volume, used=self.used, cap=self.cap)
+        return RateLimit(volume=self.volume, used=self.used, cap=self.cap, reserved=self.reserved)

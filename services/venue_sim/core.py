@@ -13,13 +13,14 @@ Rules of a block, in this order
      budget; then the action itself. A refused batch or signer consumes no nonce.
 """
 
-from typing import Final
+from typing import Final, TypeAlias
 
 from common.units import Millis
 from services.venue_sim import texts
 from services.venue_sim.account import Account
 from services.venue_sim.account_actions import AccountActions
 from services.venue_sim.api import (
+    Action,
     ActionAnswer,
     ActionRequest,
     AnswerKind,
@@ -34,6 +35,7 @@ from services.venue_sim.api import (
     Noop,
     OracleUpdate,
     PlaceOrders,
+    Refused,
     ScheduleCancel,
     TradingHalt,
     UpdateIsolatedMargin,
@@ -48,14 +50,28 @@ from services.venue_sim.funding import Funding
 from services.venue_sim.info import Info
 from services.venue_sim.liquidation import Liquidation
 from services.venue_sim.nonces import NonceSet
+from services.venue_sim.other_actions import (
+    ApproveBuilderFee,
+    CreateSubAccount,
+    Declined,
+    ReserveWeight,
+    SubAccountTransfer,
+    TopUpIsolated,
+    Transfer,
+    Withdraw,
+)
 from services.venue_sim.placing import Placing
 from services.venue_sim.rules import BATCH_MAX, ExchangeConfig
 from services.venue_sim.tape_book import Tape
+from services.venue_sim.transfers import Transfers
 from services.venue_sim.views import FeeRates
 
 MAKING: Final = 0
 CANCELLING: Final = 1
 TAKING: Final = 2
+
+
+MoneyAction: TypeAlias = UsdSend | Transfer | Withdraw | SubAccountTransfer | ReserveWeight
 
 
 class Exchange:
@@ -68,6 +84,7 @@ class Exchange:
         self._changing = Changing(self._floor, self._placing)
         self._dead_man = DeadMan(self._floor)
         self._account_actions = AccountActions(self._floor)
+        self._transfers = Transfers(self._floor)
         self._tape = Tape(self._floor, engine)
         self._funding = Funding(self._floor)
         self._liquidation = Liquidation(self._floor, engine)
@@ -180,12 +197,16 @@ class Exchange:
         """Return whose action this is, or the refusal's text."""
         accounts, signer = self._floor.accounts, request.signer
         master = self._floor.agents.master(signer, self._floor.now_ms)
-        if isinstance(request.action, ApproveAgent | UsdSend):
+        if is_user_signed(request.action):
             return texts.must_deposit(signer) if master is not None or signer not in accounts else accounts[signer]
         user = master or signer
         if user not in accounts:
             return texts.unknown_wallet(signer)
-        return accounts[user] if request.vault is None else texts.vault_not_registered(request.vault)
+        if request.vault is None:
+            return accounts[user]
+        if self._floor.sub_accounts.master(request.vault) == user:
+            return accounts[request.vault]
+        return texts.vault_not_registered(request.vault)
 
     def _admit(self, request: ActionRequest, account: Account) -> str:
         now_ms = self._floor.now_ms
@@ -207,6 +228,8 @@ class Exchange:
     def _run(self, request: ActionRequest, account: Account) -> ActionAnswer:
         number, action = request.request_id, request.action
         match action:
+            case PlaceOrders(orders=orders) if not all(account.approved(order.builder) for order in orders):
+                error = texts.BUILDER_UNAPPROVED
             case PlaceOrders():
                 statuses = self._placing.place_all(account, action)
                 return ActionAnswer(request_id=number, kind=AnswerKind.ORDER, statuses=statuses)
@@ -226,11 +249,36 @@ class Exchange:
                 error = self._account_actions.update_leverage(account, action)
             case UpdateIsolatedMargin():
                 error = self._account_actions.update_isolated_margin(account, action)
+            case TopUpIsolated():
+                error = self._account_actions.top_up_isolated(account, action)
             case ApproveAgent():
                 error = self._account_actions.approve_agent(account, action)
-            case UsdSend():
-                error = self._account_actions.send(account, action)
+            case ApproveBuilderFee(builder=address, rate=rate):
+                account.builders[address] = rate
+                error = ""
+            case CreateSubAccount():
+                address, error = self._account_actions.create_sub_account(account, action)
+                return ActionAnswer(request_id=number, kind=AnswerKind.CREATE_SUB_ACCOUNT, error=error, data=address)
+            case Declined(kind="default", texts=(error,)):
+                pass
+            case Declined(kind=kind, texts=refusals):
+                return ActionAnswer(request_id=number, kind=AnswerKind(kind), statuses=tuple(map(Refused, refusals)))
+            case _:
+                error = self._move(account, action)
         return ActionAnswer(request_id=number, error=error)
+
+    def _move(self, account: Account, action: MoneyAction) -> str:
+        match action:
+            case UsdSend():
+                return self._transfers.send(account, action)
+            case Transfer():
+                return self._transfers.transfer(account, action)
+            case Withdraw():
+                return self._transfers.withdraw(account, action)
+            case SubAccountTransfer():
+                return self._transfers.sub_account(account, action)
+            case ReserveWeight():
+                return self._transfers.reserve(account, action)
 
 
 def items(request: ActionRequest) -> int:
@@ -238,8 +286,15 @@ def items(request: ActionRequest) -> int:
     match request.action:
         case PlaceOrders(orders=parts) | CancelOrders(cancels=parts) | ModifyOrders(modifies=parts):
             return max(1, len(parts))
+        case Declined(texts=refusals):
+            return max(1, len(refusals))
         case _:
             return 1
+
+
+def is_user_signed(action: Action) -> bool:
+    """Say whether only the account's own key may have signed it."""
+    return isinstance(action, ApproveAgent | ApproveBuilderFee | UsdSend | Transfer | Withdraw)
 
 
 def urgency(request: ActionRequest) -> int:

@@ -19,65 +19,15 @@ from services.venue_sim.candles import INTERVALS_MS, Candles
 from services.venue_sim.info import Info
 from services.venue_sim.numbers import price, usd
 from services.venue_sim.payloads import Json
+from services.venue_sim.questions import Question, Reply, needed
 from services.venue_sim.rules import ExchangeConfig
-from services.venue_sim.schema import NO_JSON, NOT_UNDERSTOOD, Address, Cloid, Uint
+from services.venue_sim.schema import NO_JSON, NOT_UNDERSTOOD
 from services.venue_sim.subscriptions import FIGURES, MANTISSAS
 
 FILLS_MAX: Final = 2_000
 RANGE_MAX: Final = 500
 RECENT_TRADES_MAX: Final = 30
 MAIN_DEX: Final = ("", None)
-
-
-class CandleRange(msgspec.Struct, frozen=True, rename="camel"):
-    coin: str
-    interval: str
-    start_time: Uint
-    end_time: Uint | None = None
-
-
-class Question(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Every field that any /info type has; what a type needs is checked by its answer."""
-
-    type: str
-    user: Address | None = None
-    coin: str | None = None
-    dex: str | None = None
-    oid: Uint | Cloid | None = None
-    start_time: Uint | None = None
-    end_time: Uint | None = None
-    reversed: bool | None = None
-    aggregate_by_time: bool | None = None
-    n_sig_figs: int | None = None
-    mantissa: int | None = None
-    req: CandleRange | None = None
-
-    # --- fields that must be there; ValueError otherwise ---
-
-    @property
-    def needed_user(self) -> str:
-        return str(_needed(self.user, "user")).lower()
-
-    @property
-    def needed_coin(self) -> str:
-        return str(_needed(self.coin, "coin"))
-
-    @property
-    def needed_start(self) -> int:
-        return int(_needed(self.start_time, "startTime"))
-
-    @property
-    def end(self) -> int:
-        return self.end_time if self.end_time is not None else 2**63 - 1
-
-
-class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """`http` 200 and JSON, or an error and plain text. `items`: how long the answer is, for its weight."""
-
-    http: int
-    data: Any  # JSON tree, or the text of an error
-    kind: str = ""
-    items: int = 0
 
 
 _questions: Final[msgspec.json.Decoder[Question]] = msgspec.json.Decoder(Question)
@@ -210,7 +160,7 @@ class Desk:
         return None if current is None else payloads.candle(self.instruments[coin], interval, current)
 
     def _candle_snapshot(self, question: Question) -> list[Json]:
-        asked = _needed(question.req, "req")
+        asked = needed(question.req, "req")
         if asked.interval not in INTERVALS_MS:
             raise ValueError(f"unknown variant `{asked.interval}`")
         if asked.coin not in self.instruments:
@@ -245,15 +195,29 @@ class Desk:
             "userNonFundingLedgerUpdates": self._user_ledger,
             "portfolio": self._portfolio,
             "webData2": lambda question: self.web_data(question.needed_user, self._now),
-            "subAccounts": lambda _: None,
+            "maxBuilderFee": self._max_builder_fee,
+            "subAccounts": self._sub_accounts,
             "referral": self._referral,
         }
 
     def clearinghouse(self, user: str) -> Json:
         return account_payloads.clearinghouse(self.instruments, self._info.account(user))
 
-    def spot(self, user: str) -> Json:  # noqa: ARG002  # nobody has spot tokens here
-        return {"balances": []}
+    def spot(self, user: str) -> Json:
+        return account_payloads.spot_state(self._info.spot(user))
+
+    def _sub_accounts(self, question: Question) -> list[Json] | None:
+        found = [
+            {
+                "name": sub.name,
+                "subAccountUser": address,
+                "master": sub.master,
+                "clearinghouseState": self.clearinghouse(address),
+                "spotState": self.spot(address),
+            }
+            for address, sub in self._info.sub_accounts(question.needed_user)
+        ]
+        return found or None
 
     def active_asset(self, user: str, coin: str) -> Json:
         return account_payloads.active_asset(self.instruments[coin], user, self._info.active_asset(user, coin))
@@ -310,6 +274,10 @@ class Desk:
         user = question.needed_user
         return account_payloads.portfolio(self._info.account(user), usd(self._info.rate_limit(user).volume))
 
+    def _max_builder_fee(self, question: Question) -> int:
+        builder = str(needed(question.builder, "builder")).lower()
+        return self._info.builder_rate(question.needed_user, builder)
+
     def _referral(self, question: Question) -> Json:
         volume = usd(self._info.rate_limit(question.needed_user).volume)
         state = {"stage": "needToCreateCode", "data": None}
@@ -334,7 +302,7 @@ class Desk:
         return [payloads.frontend_order(self.instruments[view.coin], view) for view in self._info.open_orders(user)]
 
     def _order_status(self, question: Question) -> Json:
-        ref = _needed(question.oid, "oid")
+        ref = needed(question.oid, "oid")
         record = self._info.order_status(question.needed_user, ref.lower() if isinstance(ref, str) else ref)
         if record is None:
             return {"status": "unknownOid"}
@@ -369,12 +337,6 @@ def _nothing(question: Question) -> Any:
 
 
 _BAD_BOOK: Final = object()  # figures or mantissa that the venue answers with 500
-
-
-def _needed(value: Any, field: str) -> Any:
-    if value is None:
-        raise ValueError(f"missing field `{field}`")
-    return value
 
 
 def _within(items: Sequence[Any], start: int, end: int) -> list[Any]:

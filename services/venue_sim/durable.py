@@ -13,12 +13,13 @@ from typing import Final, TypeAlias
 import msgspec
 
 from common.units import Micros, Millis, Side
-from services.venue_sim import api
+from services.venue_sim import api, other_actions
 from services.venue_sim.account import Account, Holding
 from services.venue_sim.agents import Approval
 from services.venue_sim.core import Exchange
 from services.venue_sim.floor import Floor
 from services.venue_sim.matching import Order
+from services.venue_sim.sub_accounts import SubAccount
 from services.venue_sim.views import FeeRates, Leverage, OrderRecord
 
 
@@ -40,6 +41,7 @@ class VenueState(msgspec.Struct, frozen=True, kw_only=True):
 class AgentsState(msgspec.Struct, frozen=True, kw_only=True):
     approvals: dict[str, Approval]  # by agent
     retired: tuple[str, ...]
+    sub_accounts: dict[str, SubAccount] = {}
 
 
 class OrderState(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,12 +60,16 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True):
     trigger: api.Trigger | None
     is_position_tpsl: bool
     is_resting: bool
+    builder: other_actions.Builder | None = None
     parent: int | None
     group: tuple[int, ...]
 
 
 class AccountState(msgspec.Struct, frozen=True, kw_only=True):
     cash: int
+    spot: int = 0
+    builders: dict[str, int] = {}
+    reserved: int = 0
     holdings: dict[str, Holding]
     leverages: dict[str, Leverage]
     used: int
@@ -121,9 +127,15 @@ def changes(exchange: Exchange, block: api.Block, requests: Iterable[api.ActionR
     for request in requests:
         found.nonces[request.signer] = _encode(exchange.nonces(request.signer))
         touched[floor.agents.master(request.signer, floor.now_ms) or request.signer] = None
-        if isinstance(request.action, api.ApproveAgent):
+        touched[request.vault or request.signer] = None
+        if isinstance(request.action, other_actions.Transfer):  # spot money moves without an event
+            touched[request.action.source or request.signer] = None
+            touched[request.action.destination or request.signer] = None
+        if isinstance(request.action, api.ApproveAgent | other_actions.CreateSubAccount):
             approvals, retired = floor.agents.dump()
-            found.agents = _encode(AgentsState(approvals=approvals, retired=retired))
+            state = AgentsState(approvals=approvals, retired=retired, sub_accounts=floor.sub_accounts.dump())
+            found.agents = _encode(state)
+            touched.update(dict.fromkeys(state.sub_accounts))
     for event in block.events:
         match event:
             case api.OrderEvent(order=order):
@@ -156,6 +168,9 @@ def _venue_state(floor: Floor) -> VenueState:
 def _account_state(exchange: Exchange, account: Account) -> AccountState:
     return AccountState(
         cash=account.cash,
+        spot=account.spot,
+        builders=account.builders,
+        reserved=account.budget.reserved,
         holdings=account.holdings,
         leverages=account.leverages,
         used=account.budget.used,
@@ -184,6 +199,7 @@ def _order_state(order: Order) -> OrderState:
         trigger=order.trigger,
         is_position_tpsl=order.is_position_tpsl,
         is_resting=order.is_resting,
+        builder=order.builder,
         parent=None if order.parent is None else order.parent.oid,
         group=tuple(each.oid for each in order.group),
     )
@@ -208,6 +224,7 @@ def restore(exchange: Exchange, saved: Saved) -> None:
     if saved.agents is not None:
         agents = _agents.decode(saved.agents)
         floor.agents.restore(agents.approvals, agents.retired)
+        floor.sub_accounts.restore(agents.sub_accounts)
     for signer, nonces in saved.nonces.items():
         exchange.restore_nonces(signer, _nonces.decode(nonces))
     for user, encoded in saved.accounts.items():
@@ -235,10 +252,11 @@ def _restore_records(account: Account, records: list[bytes], money: list[bytes])
 
 def _restore_account(exchange: Exchange, account: Account, state: AccountState) -> None:
     floor = exchange.floor
-    account.cash = state.cash
+    account.cash, account.spot = state.cash, state.spot
+    account.builders = dict(state.builders)
     account.holdings = {coin: held for coin, held in state.holdings.items() if coin in floor.coins}
     account.leverages = dict(state.leverages)
-    account.budget.used = state.used
+    account.budget.used, account.budget.reserved = state.used, state.reserved
     account.budget.volume = Micros(state.volume)
     account.rates = state.rates
     account.cancel_day, account.cancels_today = state.cancel_day, state.cancels_today
@@ -282,4 +300,5 @@ def _order(account: Account, state: OrderState) -> Order:
         reduce_only=state.reduce_only,
         trigger=state.trigger,
         is_position_tpsl=state.is_position_tpsl,
+        builder=state.builder,
     )

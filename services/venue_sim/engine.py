@@ -5,7 +5,7 @@ Rules
   2. A maker of the taker's own account expires whole (selfTradeCanceled), nothing is traded or printed.
   3. A maker whose account cannot carry the growth of its position at mark expires (marginCanceled).
   4. Fees are notional times the account's maker or taker rate, cut to the micro-USD towards zero, and paid to the
-     fee account; rebates come from there.
+     fee account; rebates come from there. A builder's fee comes on top and stays there, too: builders claim it.
   5. After each change of a position its resting reduce-only orders fit it: on the wrong side or at zero they are
      cancelled (reduceOnlyCanceled), beyond it the older are cancelled and the last one shrinks.
 """
@@ -22,6 +22,7 @@ from services.venue_sim.positions import change, direction
 from services.venue_sim.rules import FEE_ACCOUNT
 
 PPM: Final = 1_000_000
+RATE_PPM: Final = 10  # a tenth of a basis point
 TID_BITS: Final = 50
 _MIX: Final = 0x9E3779B97F4A7C15  # odd, so multiplication loses nothing
 _MIX_AGAIN: Final = 0xBF58476D1CE4E5B9
@@ -133,7 +134,8 @@ class Engine:
             return
         crossed = order is not maker
         ppm = account.rates.taker_ppm if crossed else account.rates.maker_ppm
-        fee = 0 if reason else fee_of(notional, ppm)
+        builder_fee = 0 if reason or order.builder is None else fee_of(notional, order.builder.rate * RATE_PPM)
+        fee = 0 if reason else fee_of(notional, ppm) + builder_fee
         account.cash -= fee
         self._fees.cash += fee
         floor.traded[account.user] = account
@@ -154,6 +156,7 @@ class Engine:
             tid=deal.tid,
             crossed=crossed,
             liquidation=deal.taker.liquidation,
+            builder_fee=Micros(builder_fee),
         )
         account.fills.append(event)
         floor.events.append(event)

@@ -16,6 +16,7 @@ from services.venue_sim.margin import Margins
 from services.venue_sim.matching import Book, Order
 from services.venue_sim.pricing import Pricing
 from services.venue_sim.rules import SERVICE_ACCOUNTS, CoinRules, ExchangeConfig
+from services.venue_sim.sub_accounts import SubAccounts
 from services.venue_sim.tape_book import ForeignQueues
 from services.venue_sim.views import OrderRecord
 
@@ -66,6 +67,7 @@ class Floor:
         }
         self.margins = Margins(self.coins)
         self.agents = Agents()
+        self.sub_accounts = SubAccounts()
         self.accounts: dict[str, Account] = {}
         self.events: list[Event] = []
         self.changed: dict[str, None] = {}  # coins whose book changed in this block, in that order

@@ -16,6 +16,7 @@ from services.venue_sim.floor import Coin, Floor
 from services.venue_sim.margin import initial
 from services.venue_sim.matching import BookSide
 from services.venue_sim.rules import CoinRules
+from services.venue_sim.sub_accounts import SubAccount
 from services.venue_sim.views import (
     AccountView,
     ActiveAsset,
@@ -66,7 +67,8 @@ class Info:
     def total_money(self) -> Micros:
         """Return the sum of all cash, service accounts included: only deposits change it."""
         accounts = self._floor.accounts.values()
-        return Micros(sum(each.cash + sum(held.cash for held in each.holdings.values()) for each in accounts))
+        isolated = sum(held.cash for each in accounts for held in each.holdings.values())
+        return Micros(sum(each.cash + each.spot for each in accounts) + isolated)
 
     # --- one coin ---
 
@@ -163,13 +165,27 @@ class Info:
         master = self._floor.agents.master(user, self._floor.now_ms)
         if master is not None:
             return Role(role="agent", master=master)
+        owner = self._floor.sub_accounts.master(user)
+        if owner is not None:
+            return Role(role="subAccount", master=owner)
         return Role(role="user" if self.is_known(user) else "missing")
 
     def agents(self, user: str) -> tuple[AgentView, ...]:
         """Return the living agents, the unnamed one included, by name."""
         return tuple(self._floor.agents.of(user, self._floor.now_ms))
 
+    def builder_rate(self, user: str, builder: str) -> int:
+        """Return what was approved for a builder, in tenths of a basis point."""
+        return self._account(user).builders.get(builder, 0)
+
+    def sub_accounts(self, user: str) -> list[tuple[str, SubAccount]]:
+        """Return address and name of each, oldest first."""
+        return self._floor.sub_accounts.of(user)
+
     # --- one account's money ---
+
+    def spot(self, user: str) -> Micros:
+        return Micros(self._account(user).spot)
 
     def position(self, user: str, coin: str) -> Lots:
         return Lots(self._account(user).lots(coin))

@@ -13,6 +13,7 @@ import msgspec
 
 from common.units import Lots, Millis, Side, Ticks
 from services.venue_sim.api import LiquidationMark, OrderView, Tif, Trigger
+from services.venue_sim.other_actions import Builder
 
 if TYPE_CHECKING:
     from services.venue_sim.account import Account
@@ -35,6 +36,7 @@ class Order(msgspec.Struct, kw_only=True, eq=False):
     tif: Tif
     reduce_only: bool = False
     trigger: Trigger | None = None
+    builder: Builder | None = None
     is_position_tpsl: bool = False
     is_resting: bool = False  # in the book
     weight: int = 1  # how many orders it stands for in a level's count

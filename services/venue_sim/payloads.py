@@ -119,6 +119,8 @@ def fill(instrument: Instrument, event: api.FillEvent) -> Json:
         "fee": usd(event.fee),
         "tid": event.tid,
     }
+    if event.builder_fee:
+        json["builderFee"] = usd(event.builder_fee)
     if event.cloid is not None:
         json["cloid"] = event.cloid
     if event.liquidation is not None:
@@ -190,8 +192,18 @@ def funding_delta(instrument: Instrument, event: api.FundingEvent) -> Json:
 def ledger_delta(event: api.LedgerEvent) -> Json:
     """One element of userNonFundingLedgerUpdates."""
     delta: Json = {"type": event.kind, "usdc": usd(abs(event.micros))}
-    if event.destination:
-        delta |= {"user": event.user, "destination": event.destination, "fee": "0.0"}
+    match event.kind:
+        case "accountClassTransfer":
+            delta["toPerp"] = event.micros > 0
+        case "withdraw":
+            delta |= {"nonce": event.time_ms, "fee": "1.0"}
+        case "send":
+            amount = {"token": "USDC", "amount": delta.pop("usdc"), "usdcValue": usd(abs(event.micros))}
+            delta |= {"user": event.user, "destination": event.destination, "sourceDex": "", "destinationDex": ""}
+            delta |= {**amount, "fee": "0.0", "nativeTokenFee": "0.0", "nonce": event.time_ms, "feeToken": ""}
+        case _:
+            if event.destination:
+                delta |= {"user": event.user, "destination": event.destination, "fee": "0.0"}
     return {"time": event.time_ms, "hash": transaction_hash(event.block, event.micros), "delta": delta}
 
 
@@ -260,11 +272,13 @@ def spread(instrument: Instrument, view: views.BookView) -> str:
 # --- answers to actions ----------------------------------------------------------------------------
 
 
-def status(item: api.Status, instrument: Instrument) -> Json | str:
+def status(item: api.Status, instrument: Instrument | None) -> Json | str:
+    """Return one element of `statuses`; only a fill needs the instrument."""
     match item:
         case api.Resting(oid=oid, cloid=cloid):
             return {"resting": {"oid": oid, **_cloid(cloid)}}
         case api.Filled(oid=oid, lots=lots, average_price=average, cloid=cloid):
+            assert instrument is not None
             total = size(instrument, lots)
             return {"filled": {"totalSz": total, "avgPx": decimal(average), "oid": oid, **_cloid(cloid)}}
         case api.Success():
@@ -281,15 +295,30 @@ def _cloid(cloid: str | None) -> Json:
     return {} if cloid is None else {"cloid": cloid}
 
 
-def answer(item: api.ActionAnswer, instruments: Sequence[Instrument]) -> Json:
-    """The body of an answer to /exchange; `instruments` are those of the request's items, in their order."""
+def statuses(item: api.ActionAnswer, instruments: Sequence[Instrument]) -> list[Json | str]:
+    """Return the elements of `statuses`; `instruments` are those of the request's items, in their order.
+
+    A failed pre-validation has one refusal for all items, a declined action has items without instruments.
+    """
+    known = [*instruments, *([None] * len(item.statuses))]
+    return [status(each, instrument) for each, instrument in zip(item.statuses, known, strict=False)]
+
+
+def answer(item: api.ActionAnswer, elements: list[Json | str]) -> Json:
+    """Return the body of an answer to /exchange; `elements` come from `statuses`."""
     if not item.ok:
         return refusal(item.error)
-    if item.kind is api.AnswerKind.DEFAULT:
-        return {"status": "ok", "response": {"type": "default"}}
-    # A failed pre-validation gives one refusal for all items, whatever their coins.
-    statuses = [status(each, instrument) for each, instrument in zip(item.statuses, instruments, strict=False)]
-    return {"status": "ok", "response": {"type": str(item.kind), "data": {"statuses": statuses}}}
+    response: Json = {"type": str(item.kind)}
+    match item.kind:
+        case api.AnswerKind.ORDER | api.AnswerKind.CANCEL:
+            response["data"] = {"statuses": elements}
+        case api.AnswerKind.TWAP_ORDER | api.AnswerKind.TWAP_CANCEL:
+            response["data"] = {"status": elements[0]}
+        case api.AnswerKind.CREATE_SUB_ACCOUNT:
+            response["data"] = item.data
+        case api.AnswerKind.DEFAULT:
+            pass
+    return {"status": "ok", "response": response}
 
 
 def refusal(text: str) -> Json:

@@ -196,6 +196,7 @@ class Placing:
             tif=spec.tif,
             reduce_only=spec.reduce_only,
             trigger=spec.trigger,
+            builder=spec.builder,
         )
 
     def reject(self, order: Order, reason: Reject, text: str = "") -> Refused:

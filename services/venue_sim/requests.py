@@ -7,7 +7,8 @@ Rules
   3. A signature that no key can have made is "Unable to recover signer."; one over anything else than the
      canonical form recovers to a stranger, whom the exchange does not know.
   4. User-signed actions are typed data of their own: their nonce is the request's, their chain the venue's.
-  5. A number that is off the coin's grid becomes the core's unrepresentable value, and the core names the fault.
+  5. Whoever orders spot has no balance for it: nothing trades there.
+  6. A number that is off the coin's grid becomes the core's unrepresentable value, and the core names the fault.
 """
 
 from decimal import Decimal
@@ -20,12 +21,13 @@ from common.errors import PeerFault
 from common.hyperliquid.signing import Signature, action_hash, l1_digest, recover, user_signed_digest
 from common.instrument import Instrument
 from common.units import Lots, Micros, Millis, Side, Ticks
-from services.venue_sim import api, schema
+from services.venue_sim import api, other_actions, other_requests, schema, texts
+from services.venue_sim.account_payloads import SPOT_PAIRS
+from services.venue_sim.texts import Reject
 
 UNRECOVERABLE: Final = "Unable to recover signer."
-BUILDER_UNAPPROVED: Final = "Builder fee has not been approved"
+SPOT_ASSETS: Final = range(10_000, 10_000 + len(SPOT_PAIRS))
 _CHAINS: Final = {Network.MAINNET: "Mainnet", Network.TESTNET: "Testnet"}
-_MICRO: Final = Decimal(1_000_000)
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -85,9 +87,9 @@ class Reception:
 
     def _contradiction(self, body: schema.Body) -> str:
         action = body.action
-        if not isinstance(action, schema.ApproveAgent | schema.UsdSend):
+        if not isinstance(action, schema.UserSigned):
             return ""
-        own = action.nonce if isinstance(action, schema.ApproveAgent) else action.time
+        own = action.time if isinstance(action, schema.Timed) else action.nonce
         if own != body.nonce:
             return f"Invalid nonce: nonce {body.nonce} of the request is not the action's {own}"
         if action.hyperliquid_chain != _CHAINS[self._network]:
@@ -96,7 +98,7 @@ class Reception:
 
     def _signer(self, body: schema.Body, action: dict[str, Any]) -> str:
         signature = Signature.parse(body.signature.r, body.signature.s, body.signature.v)
-        if isinstance(body.action, schema.ApproveAgent | schema.UsdSend):
+        if isinstance(body.action, schema.UserSigned):
             return recover(user_signed_digest(action), signature)
         connection_id = action_hash(action, body.nonce, body.vault_address, body.expires_after)
         return recover(l1_digest(connection_id, self._network), signature)
@@ -114,9 +116,9 @@ class Reception:
                     tuple(self._modify(modify.oid, modify.order) for modify in modifies), always_place=always
                 )
             case schema.Cancel(cancels=by_oid):
-                return api.CancelOrders(tuple(self._target(cancel.a, cancel.o) for cancel in by_oid))
+                return self._cancel([(cancel.a, cancel.o) for cancel in by_oid])
             case schema.CancelCloid(cancels=by_cloid):
-                return api.CancelOrders(tuple(self._target(item.asset, item.cloid.lower()) for item in by_cloid))
+                return self._cancel([(item.asset, item.cloid.lower()) for item in by_cloid])
             case schema.ScheduleCancel(time=at):
                 return api.ScheduleCancel(None if at is None else Millis(at))
             case schema.UpdateLeverage():
@@ -124,18 +126,29 @@ class Reception:
                 return api.UpdateLeverage(coin, action.is_cross, action.leverage)
             case schema.UpdateIsolatedMargin():
                 return api.UpdateIsolatedMargin(self._instrument(action.asset).coin, Micros(action.ntli))
+            case schema.TopUpIsolatedOnlyMargin(asset=asset, leverage=leverage):
+                return other_actions.TopUpIsolated(self._instrument(asset).coin, Decimal(leverage))
             case schema.Noop():
                 return api.Noop()
             case schema.ApproveAgent():
                 return api.ApproveAgent(action.agent_address.lower(), action.agent_name or "")
-            case schema.UsdSend():
-                return api.UsdSend(action.destination.lower(), _usd(action.amount))
+            case _:
+                return other_requests.typed(action)
 
-    def _place(self, action: schema.Order) -> api.PlaceOrders:
-        if action.builder is not None and action.builder.f:
-            raise PeerFault(BUILDER_UNAPPROVED)
+    def _place(self, action: schema.Order) -> api.Action:
+        if any(order.a in SPOT_ASSETS for order in action.orders):
+            refusals = tuple(texts.NO_SPOT_BALANCE.format(order.a) for order in action.orders)
+            return other_actions.Declined(texts=refusals, kind="order")
         grouping = api.Grouping.NONE if isinstance(action.grouping, schema.Priority) else api.Grouping(action.grouping)
-        return api.PlaceOrders(tuple(map(self._order, action.orders)), grouping)
+        fee = action.builder
+        builder = other_actions.Builder(fee.b.lower(), fee.f) if fee is not None and fee.f else None
+        return api.PlaceOrders(tuple(self._order(order, builder) for order in action.orders), grouping)
+
+    def _cancel(self, targets: list[tuple[int, int | str]]) -> api.Action:
+        if any(asset in SPOT_ASSETS for asset, _ in targets):
+            refusals = tuple(Reject.MISSING.at(asset) for asset, _ in targets)
+            return other_actions.Declined(texts=refusals, kind="cancel")
+        return api.CancelOrders(tuple(self._target(asset, ref) for asset, ref in targets))
 
     def _modify(self, ref: int | str, order: schema.WireOrder) -> api.ModifyTarget:
         return api.ModifyTarget(ref=ref.lower() if isinstance(ref, str) else ref, order=self._order(order))
@@ -143,7 +156,7 @@ class Reception:
     def _target(self, asset: int, ref: int | str) -> api.CancelTarget:
         return api.CancelTarget(coin=self._instrument(asset).coin, ref=ref)
 
-    def _order(self, order: schema.WireOrder) -> api.OrderSpec:
+    def _order(self, order: schema.WireOrder, builder: other_actions.Builder | None = None) -> api.OrderSpec:
         instrument = self._instrument(order.a)
         trigger = order.t.trigger
         return api.OrderSpec(
@@ -161,6 +174,7 @@ class Reception:
                 is_market=trigger.is_market,
                 tpsl=api.Tpsl(trigger.tpsl),
             ),
+            builder=builder,
         )
 
     def _instrument(self, asset: int) -> Instrument:
@@ -181,10 +195,3 @@ def _lots(instrument: Instrument, text: str) -> Lots:
         return instrument.lots(text)
     except ValueError:
         return api.UNREPRESENTABLE_LOTS
-
-
-def _usd(text: str) -> Micros:
-    micros = Decimal(text) * _MICRO
-    if micros <= 0 or micros != micros.to_integral_value():
-        raise PeerFault("Invalid send")
-    return Micros(int(micros))

@@ -23,7 +23,8 @@ FEE_ACCOUNT: Final = "0x" + "fe" * 20  # receives every fee, pays every rebate
 FUNDING_ACCOUNT: Final = "0x" + "fd" * 20  # holds what rounding leaves of funding
 LIQUIDATOR: Final = "0x" + "1d" * 20  # takes over what the book could not liquidate
 TAPE_ACCOUNT: Final = "0x" + "7a" * 20  # everyone behind a recorded book
-SERVICE_ACCOUNTS: Final = (FEE_ACCOUNT, FUNDING_ACCOUNT, LIQUIDATOR, TAPE_ACCOUNT)
+BRIDGE_ACCOUNT: Final = "0x" + "b1" * 20  # holds what was withdrawn
+SERVICE_ACCOUNTS: Final = (FEE_ACCOUNT, FUNDING_ACCOUNT, LIQUIDATOR, TAPE_ACCOUNT, BRIDGE_ACCOUNT)
 
 
 class MarginTier(msgspec.Struct, frozen=True):

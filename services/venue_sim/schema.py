@@ -131,6 +131,53 @@ class UpdateIsolatedMargin(Part, frozen=True, kw_only=True, tag_field="type", ta
     ntli: int
 
 
+class TopUpIsolatedOnlyMargin(Part, frozen=True, kw_only=True, tag_field="type", tag="topUpIsolatedOnlyMargin"):
+    asset: Uint
+    leverage: Number
+
+
+class ReserveRequestWeight(Part, frozen=True, kw_only=True, tag_field="type", tag="reserveRequestWeight"):
+    weight: Uint
+
+
+class CreateSubAccount(Part, frozen=True, kw_only=True, tag_field="type", tag="createSubAccount"):
+    name: str
+
+
+class SubAccountTransfer(Part, frozen=True, kw_only=True, tag_field="type", tag="subAccountTransfer"):
+    sub_account_user: Address
+    is_deposit: bool
+    usd: Uint
+
+
+class VaultTransfer(Part, frozen=True, kw_only=True, tag_field="type", tag="vaultTransfer"):
+    vault_address: Address
+    is_deposit: bool
+    usd: Uint
+
+
+class SetReferrer(Part, frozen=True, kw_only=True, tag_field="type", tag="setReferrer"):
+    code: str
+
+
+class WireTwap(Part, frozen=True, kw_only=True):
+    a: Uint
+    b: bool
+    s: Number
+    r: bool
+    m: Uint
+    t: bool
+
+
+class TwapOrder(Part, frozen=True, kw_only=True, tag_field="type", tag="twapOrder"):
+    twap: WireTwap
+
+
+class TwapCancel(Part, frozen=True, kw_only=True, tag_field="type", tag="twapCancel"):
+    a: Uint
+    t: Uint
+
+
 class Noop(Part, frozen=True, kw_only=True, tag_field="type", tag="noop"):
     """Only burns its nonce."""
 
@@ -143,22 +190,92 @@ class UserSigned(Part, frozen=True, kw_only=True):
     hyperliquid_chain: Literal["Mainnet", "Testnet"]
 
 
-class ApproveAgent(UserSigned, frozen=True, kw_only=True, tag_field="type", tag="approveAgent"):
-    agent_address: Address
-    agent_name: str | None = None
-    nonce: Uint
+class Timed(UserSigned, frozen=True, kw_only=True):
+    """Its nonce is its time."""
 
-
-class UsdSend(UserSigned, frozen=True, kw_only=True, tag_field="type", tag="usdSend"):
-    destination: Address
-    amount: Number
     time: Uint
 
 
+class Numbered(UserSigned, frozen=True, kw_only=True):
+    nonce: Uint
+
+
+class ApproveAgent(Numbered, frozen=True, kw_only=True, tag_field="type", tag="approveAgent"):
+    agent_address: Address
+    agent_name: str | None = None
+
+
+class UsdSend(Timed, frozen=True, kw_only=True, tag_field="type", tag="usdSend"):
+    destination: Address
+    amount: Number
+
+
+class Withdraw3(Timed, frozen=True, kw_only=True, tag_field="type", tag="withdraw3"):
+    destination: Address
+    amount: Number
+
+
+class SpotSend(Timed, frozen=True, kw_only=True, tag_field="type", tag="spotSend"):
+    destination: Address
+    token: str
+    amount: Number
+
+
+class UsdClassTransfer(Numbered, frozen=True, kw_only=True, tag_field="type", tag="usdClassTransfer"):
+    amount: Annotated[str, Meta(pattern=r"^[0-9]{1,20}(\.[0-9]{1,20})?( subaccount:0x[0-9a-fA-F]{40})?$")]
+    to_perp: bool
+
+
+class SendAsset(Numbered, frozen=True, kw_only=True, tag_field="type", tag="sendAsset"):
+    destination: Address
+    source_dex: str
+    destination_dex: str
+    token: str
+    amount: Number
+    from_sub_account: Annotated[str, Meta(pattern=r"^(0x[0-9a-fA-F]{40})?$")]
+
+
+class ApproveBuilderFee(Numbered, frozen=True, kw_only=True, tag_field="type", tag="approveBuilderFee"):
+    max_fee_rate: Annotated[str, Meta(pattern=r"^[0-9]{1,3}(\.[0-9]{1,10})?%$")]
+    builder: Address
+
+
 L1: TypeAlias = (
-    Order | Modify | BatchModify | Cancel | CancelCloid | ScheduleCancel | UpdateLeverage | UpdateIsolatedMargin | Noop
+    Order
+    | Modify
+    | BatchModify
+    | Cancel
+    | CancelCloid
+    | ScheduleCancel
+    | UpdateLeverage
+    | UpdateIsolatedMargin
+    | TopUpIsolatedOnlyMargin
+    | ReserveRequestWeight
+    | CreateSubAccount
+    | SubAccountTransfer
+    | VaultTransfer
+    | SetReferrer
+    | TwapOrder
+    | TwapCancel
+    | Noop
 )
-WireAction: TypeAlias = L1 | ApproveAgent | UsdSend
+Signed: TypeAlias = ApproveAgent | UsdSend | Withdraw3 | SpotSend | UsdClassTransfer | SendAsset | ApproveBuilderFee
+WireAction: TypeAlias = L1 | Signed
+MoneyAction: TypeAlias = (
+    UsdSend
+    | Withdraw3
+    | SpotSend
+    | UsdClassTransfer
+    | SendAsset
+    | ApproveBuilderFee
+    | CreateSubAccount
+    | SubAccountTransfer
+    | ReserveRequestWeight
+    | VaultTransfer
+    | SetReferrer
+    | TwapOrder
+    | TwapCancel
+)
 
 
 class WireSignature(msgspec.Struct, frozen=True):
@@ -191,14 +308,14 @@ def parse(text: bytes) -> Body:
 
 
 # The values of JSON are of any type; each is looked at before it is used.
-_NUMBERS: Final = frozenset({"p", "s", "triggerPx"})
-_HEX: Final = frozenset({"c", "cloid", "oid"})
+_NUMBERS: Final = frozenset({"p", "s", "triggerPx", "leverage"})
+_HEX: Final = frozenset({"c", "cloid", "oid", "subAccountUser", "vaultAddress"})
 
 
 def canonical(action: WireAction) -> dict[str, Any]:
     """Return the form that the hash is made over (rules 1 and 2); PeerFault when a number does not fit."""
     tree = msgspec.to_builtins(action)
-    if isinstance(action, ApproveAgent | UsdSend):
+    if isinstance(action, UserSigned):
         return dict(tree)  # typed data: the signed strings are these very strings
     return dict(_canonical(tree))
 

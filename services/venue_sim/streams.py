@@ -20,8 +20,9 @@ from services.venue_sim import api
 from services.venue_sim import subscriptions as subs
 from services.venue_sim.address_limits import AddressLimits
 from services.venue_sim.broadcast import Broadcast
-from services.venue_sim.desk import Desk, Question
+from services.venue_sim.desk import Desk
 from services.venue_sim.hold_back import HoldBack
+from services.venue_sim.questions import Question
 
 ECHO_BYTES_MAX: Final = 1_000  # of a senseless frame in its error
 PONG: Final = b'{"channel":"pong"}'

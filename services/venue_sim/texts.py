@@ -92,6 +92,12 @@ LEVERAGE_MARGIN = "Insufficient margin to change leverage."  # ours
 ISOLATED_MARGIN = "Insufficient margin."  # ours
 NO_BALANCE = "Insufficient balance for withdrawal."
 BAD_SEND = "Invalid send"
+NO_SPOT_BALANCE = "Insufficient spot balance asset={}"
+BUILDER_UNAPPROVED = "Builder fee has not been approved"
+BAD_BUILDER_FEE = "Invalid builder fee."  # ours
+NO_REFERRER = "Referral code not registered"
+MISSING_TWAP = "TWAP was never placed, already canceled, or filled."
+NO_TWAP = "TWAP orders are not available."  # ours: the venue has them
 
 
 def price_band(percent: int) -> str:

@@ -23,9 +23,10 @@ from services.venue_sim.address_limits import LIMITS, AddressLimits, action_weig
 from services.venue_sim.broadcast import CADENCES, Broadcast
 from services.venue_sim.candles import Candles
 from services.venue_sim.core import Exchange
-from services.venue_sim.desk import Desk, Reply
+from services.venue_sim.desk import Desk
 from services.venue_sim.durable import Changes
 from services.venue_sim.hold_back import HoldBack
+from services.venue_sim.questions import Reply
 from services.venue_sim.requests import Received, Reception, Refusal
 from services.venue_sim.rules import ExchangeConfig
 from services.venue_sim.streams import Drop, PostedAction, Say, Streams
@@ -218,6 +219,9 @@ class Venue:
         request = received.request
         role = self.exchange.info.role(request.signer)
         user = {"agent": role.master, "user": request.signer}.get(role.role, "")
+        if user and request.vault is not None:
+            owner = self.exchange.info.role(request.vault)
+            user = request.vault if (owner.role, owner.master) == ("subAccount", user) else ""
         self._scribe.action(self._now, request, user=user, via=via, action=received.action)
         self._waiting[request.request_id] = waiting
         self.exchange.submit(request)
@@ -272,8 +276,8 @@ class Venue:
 
     def _answer(self, answer: api.ActionAnswer) -> Iterable[Effect]:
         waiting = self._waiting.pop(answer.request_id)
-        body = payloads.answer(answer, self._items(waiting.request))
-        statuses = body["response"]["data"]["statuses"] if answer.ok and answer.statuses else []
+        statuses = payloads.statuses(answer, self._items(waiting.request))
+        body = payloads.answer(answer, statuses)
         self._scribe.verdict(self._now, answer.request_id, answer.error, statuses)
         if waiting.ticket is not None:
             return [HttpAnswer(waiting.ticket, 200, _encode(body))]

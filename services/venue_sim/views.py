@@ -101,6 +101,7 @@ class RateLimit(msgspec.Struct, frozen=True, kw_only=True):
     volume: Micros
     used: int
     cap: int
+    reserved: int = 0  # bought beforehand, used first
 
 
 class FeeRates(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +132,7 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Role(msgspec.Struct, frozen=True, kw_only=True):
-    """userRole: user, missing, or agent of `master`."""
+    """userRole: user, missing, or agent or subAccount of `master`."""
 
     role: str
     master: str = ""

@@ -7,7 +7,7 @@ import msgspec
 
 from common import witness
 from common.config import Network
-from common.hyperliquid.signing import SigningKey
+from common.hyperliquid.signing import SigningKey, user_signed_digest
 from common.units import Millis
 from services.venue_sim.core import Exchange
 from services.venue_sim.rules import ExchangeConfig
@@ -51,18 +51,25 @@ def signed(
     *,
     network: Network = Network.TESTNET,
     expires_after: int | None = None,
+    vault: str | None = None,
     sent: object = None,
 ) -> bytes:
     """Return a body; `sent` replaces the action in it after it was signed."""
-    signature = key.sign_l1(action, nonce, network, expires_after=expires_after)
+    signature = key.sign_l1(action, nonce, network, vault=vault, expires_after=expires_after)
     body = {
         "action": action if sent is None else sent,
         "nonce": nonce,
         "signature": msgspec.to_builtins(signature),
-        "vaultAddress": None,
+        "vaultAddress": vault,
         "expiresAfter": expires_after,
     }
     return msgspec.json.encode(body)
+
+
+def user_signed(key: SigningKey, action: Mapping[str, object], nonce: int) -> bytes:
+    """Return the body of an action that the account's own key signs as typed data."""
+    signature = msgspec.to_builtins(key.sign_digest(user_signed_digest(action)))
+    return msgspec.json.encode({"action": action, "nonce": nonce, "signature": signature, "vaultAddress": None})
 
 
 class Door:
@@ -137,6 +144,17 @@ class Door:
     def do(self, key: SigningKey, action: Mapping[str, object], **fields: Any) -> Any:
         """Post a signed action, make a block, return the answer's JSON."""
         ticket = self.send(key, action, **fields)
+        self.block()
+        status, text = self.answer(ticket)
+        assert status == 200, text
+        return msgspec.json.decode(text)
+
+    def do_signed(self, key: SigningKey, kind: str, *, stamp: str = "nonce", **fields: object) -> Any:
+        """Post an action that the account's own key signs, make a block, return the answer's JSON."""
+        self.nonce += 1
+        chain = {"signatureChainId": "0x66eee", "hyperliquidChain": "Testnet"}
+        action = {"type": kind, **chain, **fields, stamp: int(self.nonce)}
+        ticket = self.post("/exchange", user_signed(key, action, int(self.nonce)))
         self.block()
         status, text = self.answer(ticket)
         assert status == 200, text

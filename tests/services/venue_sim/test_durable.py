@@ -14,7 +14,7 @@ from tests.services.venue_sim.keeper import USERS, Keeper
 
 OF_A_USER = (
     *("clearinghouseState", "openOrders", "frontendOpenOrders", "historicalOrders", "userFills", "userRateLimit"),
-    *("extraAgents", "userRole"),
+    *("extraAgents", "userRole", "spotClearinghouseState"),
 )
 
 
@@ -62,6 +62,36 @@ def test_a_whole_life_comes_back(tmp_path: Path) -> None:
     after = keeper.killed()
     assert picture(after) == before
     assert after.do(AGENT, {"type": "noop"}) == {"status": "ok", "response": {"type": "default"}}
+
+
+def test_a_family_comes_back(tmp_path: Path) -> None:
+    """Rule 1: sub-accounts, spot money, reserved requests and builders."""
+    keeper = Keeper(tmp_path / "venue.sqlite").meet()
+    sub = keeper.do(ALICE, {"type": "createSubAccount", "name": "maker"})["response"]["data"]
+    keeper.do(ALICE, {"type": "subAccountTransfer", "subAccountUser": sub, "isDeposit": True, "usd": 50_000_000})
+    keeper.do(ALICE, {"type": "updateLeverage", "asset": 0, "isCross": True, "leverage": 3}, vault=sub)
+    keeper.do(ALICE, {"type": "reserveRequestWeight", "weight": 500})
+    places = {"sourceDex": "", "destinationDex": "spot", "token": "USDC", "fromSubAccount": sub}
+    for kind, fields in (
+        ("usdClassTransfer", {"amount": "7", "toPerp": False}),
+        ("sendAsset", {"destination": BOB.address, "amount": "2", **places}),
+        ("approveBuilderFee", {"maxFeeRate": "0.05%", "builder": BOB.address}),
+    ):
+        keeper.door.do_signed(ALICE, kind, **fields)
+        keeper.keep()
+    before = picture(keeper.door)
+    before["sub"] = family(keeper.door, sub)
+    assert before[f"{BOB.address} spotClearinghouseState"]["balances"][0]["total"] == "2.0"
+    after = keeper.killed()
+    assert {**picture(after), "sub": family(after, sub)} == before
+    assert "resting" in after.do(ALICE, place(limit("90000", "0.001")), vault=sub)["response"]["data"]["statuses"][0]
+
+
+def family(door: Door, sub: str) -> list[Any]:
+    (listed,) = door.ask("subAccounts", user=ALICE.address)
+    rate = door.ask("maxBuilderFee", user=ALICE.address, builder=BOB.address)
+    leverage = door.ask("activeAssetData", user=sub, coin="BTC")["leverage"]
+    return [{**listed, "clearinghouseState": {**listed["clearinghouseState"], "time": 0}}, rate, leverage]
 
 
 def test_orders_live_on(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The JSON of orders, fills, books and answers, word for word."""
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -180,6 +181,21 @@ def test_bbo_has_null_for_an_empty_side() -> None:
     assert payloads.bbo(BTC, top)["bbo"] == [None, {"px": "1.0", "sz": "0.0001", "n": 1}]
 
 
+def told(answer: api.ActionAnswer, instruments: list[Instrument]) -> Any:
+    return payloads.answer(answer, payloads.statuses(answer, instruments))
+
+
+def test_answers_about_what_is_not_here() -> None:
+    """A declined item needs no instrument; a TWAP has one status, a new sub-account an address."""
+    refused = (api.Refused("Insufficient spot balance asset=10000"),)
+    spot = api.ActionAnswer(request_id=1, kind=api.AnswerKind.ORDER, statuses=refused)
+    assert told(spot, [])["response"]["data"] == {"statuses": [{"error": "Insufficient spot balance asset=10000"}]}
+    twap = api.ActionAnswer(request_id=1, kind=api.AnswerKind.TWAP_CANCEL, statuses=(api.Refused("no"),))
+    assert told(twap, [])["response"] == {"type": "twapCancel", "data": {"status": {"error": "no"}}}
+    created = api.ActionAnswer(request_id=1, kind=api.AnswerKind.CREATE_SUB_ACCOUNT, data="0x12")
+    assert told(created, [])["response"] == {"type": "createSubAccount", "data": "0x12"}
+
+
 def test_answers() -> None:
     """Each kind of status, in the request's order."""
     answer = api.ActionAnswer(
@@ -192,7 +208,7 @@ def test_answers() -> None:
             api.Waiting("waitingForFill"),
         ),
     )
-    assert payloads.answer(answer, [BTC] * 4)["response"] == {
+    assert told(answer, [BTC] * 4)["response"] == {
         "type": "order",
         "data": {
             "statuses": [
@@ -208,7 +224,7 @@ def test_answers() -> None:
 def test_one_refusal_for_a_whole_payload() -> None:
     """A failed pre-validation has one status, however many items there were."""
     answer = api.ActionAnswer(request_id=1, kind=api.AnswerKind.ORDER, statuses=(api.Refused("no"),))
-    assert payloads.answer(answer, [BTC] * 3)["response"]["data"]["statuses"] == [{"error": "no"}]
+    assert told(answer, [BTC] * 3)["response"]["data"]["statuses"] == [{"error": "no"}]
 
 
 def test_whole_action() -> None:
@@ -216,7 +232,7 @@ def test_whole_action() -> None:
     assert payloads.answer(api.ActionAnswer(request_id=1), []) == {"status": "ok", "response": {"type": "default"}}
     assert payloads.answer(api.ActionAnswer(request_id=1, error="no"), []) == {"status": "err", "response": "no"}
     success = api.ActionAnswer(request_id=1, kind=api.AnswerKind.CANCEL, statuses=(api.Success(),))
-    assert payloads.answer(success, [BTC])["response"] == {"type": "cancel", "data": {"statuses": ["success"]}}
+    assert told(success, [BTC])["response"] == {"type": "cancel", "data": {"statuses": ["success"]}}
 
 
 def test_money_that_moved() -> None:
@@ -235,6 +251,12 @@ def test_money_that_moved() -> None:
     assert payloads.funding_delta(BTC, event)["delta"] == {"type": "funding", **delta}
     deposit = api.LedgerEvent(user=USER, kind="deposit", micros=Micros(5_000_000), time_ms=Millis(9), block=1)
     assert payloads.ledger_delta(deposit)["delta"] == {"type": "deposit", "usdc": "5.0"}
+    moved = msgspec.structs.replace(deposit, kind="accountClassTransfer", micros=Micros(-1))
+    assert payloads.ledger_delta(moved)["delta"] == {"type": moved.kind, "usdc": "0.000001", "toPerp": False}
+    gone = msgspec.structs.replace(deposit, kind="withdraw")
+    assert payloads.ledger_delta(gone)["delta"] == {"type": "withdraw", "usdc": "5.0", "nonce": 9, "fee": "1.0"}
+    sent = payloads.ledger_delta(msgspec.structs.replace(deposit, kind="send", destination="0x12"))["delta"]
+    assert (sent["token"], sent["amount"], sent["destination"]) == ("USDC", "5.0", "0x12")
     liquidation = api.LiquidationEvent(
         lid=3, user=USER, liquidator="", notional=Micros(7), account_value=Micros(-1), time_ms=Millis(9)
     )

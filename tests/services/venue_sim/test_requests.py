@@ -6,13 +6,13 @@ import msgspec
 import pytest
 
 from common.config import Network
-from common.hyperliquid.signing import SigningKey, user_signed_digest
 from common.instrument import Instrument
 from common.units import Micros, Millis, Side
 from services.venue_sim import api
-from services.venue_sim.requests import BUILDER_UNAPPROVED, UNRECOVERABLE, Outcome, Received, Reception, Refusal
+from services.venue_sim.other_actions import Builder, Declined
+from services.venue_sim.requests import UNRECOVERABLE, Outcome, Received, Reception, Refusal
 from services.venue_sim.schema import NO_JSON, NOT_UNDERSTOOD
-from tests.services.venue_sim.door import ALICE, CLOID, cancel, limit, place, signed
+from tests.services.venue_sim.door import ALICE, CLOID, cancel, limit, place, signed, user_signed
 
 BTC = Instrument(coin="BTC", asset=0, size_decimals=5, leverage_max=40)
 ETH = Instrument(coin="ETH", asset=1, size_decimals=4, leverage_max=25)
@@ -190,7 +190,7 @@ def test_references_lose_upper_case() -> None:
 
 
 def test_off_the_grid() -> None:
-    """Rule 5: numbers between the grid points become the core's unrepresentable ones."""
+    """Rule 6: numbers between the grid points become the core's unrepresentable ones."""
     action = accepted(signed(ALICE, place(limit("100000.05", "0.5"), limit("100000", "0.000001")), 5)).action
     assert isinstance(action, api.PlaceOrders)
     assert action.orders[0].ticks == api.UNREPRESENTABLE_TICKS
@@ -205,12 +205,27 @@ def test_asset_ids_end() -> None:
     )
 
 
-def test_builder_fee_needs_an_approval() -> None:
-    """A builder with a fee is refused, one without is nobody's matter."""
+def test_builders() -> None:
+    """A builder with a rate is part of every order of the payload, one without is nobody."""
     action = place(limit("100", "1"))
-    builder = "0x" + "b1" * 20
-    assert receive(signed(ALICE, {**action, "builder": {"b": builder, "f": 10}}, 5)) == Refusal(200, BUILDER_UNAPPROVED)
-    assert accepted(signed(ALICE, {**action, "builder": {"b": builder, "f": 0}}, 5)).signer == ALICE.address
+    builder = "0x" + "B1" * 20
+    for rate, expected in ((10, Builder(builder.lower(), 10)), (0, None)):
+        canonical = {**action, "builder": {"b": builder.lower(), "f": rate}}
+        sent = {**action, "builder": {"b": builder, "f": rate}}
+        request = accepted(signed(ALICE, canonical, 5, sent=sent))
+        assert request.signer == ALICE.address
+        assert isinstance(request.action, api.PlaceOrders)
+        assert request.action.orders[0].builder == expected
+
+
+def test_spot_is_refused_in_the_venue_s_words() -> None:
+    """Rule 5: orders and cancels of spot pairs become one refusal each."""
+    orders = accepted(signed(ALICE, place(limit("1", "10", asset=10_000), limit("1", "10", asset=10_001)), 5)).action
+    texts = ("Insufficient spot balance asset=10000", "Insufficient spot balance asset=10001")
+    assert orders == Declined(texts=texts, kind="order")
+    cancels = accepted(signed(ALICE, cancel(7, asset=10_001), 5)).action
+    text = "Order was never placed, already canceled, or filled. asset=10001"
+    assert cancels == Declined(texts=(text,), kind="cancel")
 
 
 # --- user-signed -----------------------------------------------------------------------------------
@@ -225,11 +240,6 @@ def approval(**fields: object) -> dict[str, object]:
         "nonce": 9,
         **fields,
     }
-
-
-def user_signed(key: SigningKey, action: dict[str, object], nonce: int) -> bytes:
-    signature = msgspec.to_builtins(key.sign_digest(user_signed_digest(action)))
-    return msgspec.json.encode({"action": action, "nonce": nonce, "signature": signature, "vaultAddress": None})
 
 
 def test_approve_agent_official_vector() -> None:
