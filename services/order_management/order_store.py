@@ -30,7 +30,7 @@ class OrderStore:
         self.reached: dict[str, int] = {}  # states entered since the start
         self.refused = 0  # evidence that the table refused
         self.changed: dict[str, None] = {}  # coins with a change since the last publication
-        self._sides: dict[tuple[str, Side], dict[str, TrackedOrder]] = {}
+        self._sides = {(coin, side): dict[str, TrackedOrder]() for coin in self.exposure for side in Side}
         self._by_oid: dict[int, str] = {}
         self._foreign: dict[int, VenueOrder] = {}
         self._foreign_counts: dict[str, int] = {}
@@ -47,7 +47,7 @@ class OrderStore:
 
     def side(self, coin: str, side: Side) -> list[TrackedOrder]:
         """Return what may still fill on one side of a coin."""
-        return [order for order in self._sides.get((coin, side), {}).values() if order.may_still_fill]
+        return list(self._sides[coin, side].values())
 
     def of_coin(self, coin: str) -> list[TrackedOrder]:
         return self.side(coin, Side.BUY) + self.side(coin, Side.SELL)
@@ -87,7 +87,6 @@ class OrderStore:
             self._retire(order)
         else:
             self.open[order.cloid] = order
-            self._sides.setdefault((order.coin, order.side), {})[order.cloid] = order
         self.count(order)
 
     def learn_oid(self, order: TrackedOrder, oid: int) -> None:
@@ -97,8 +96,13 @@ class OrderStore:
             self._by_oid[oid] = order.cloid
 
     def count(self, order: TrackedOrder) -> None:
-        """Bring the coin's exposure up to date with this order."""
-        if order.coin in self.exposure:
+        """Bring its side and the coin's exposure up to date with this order."""
+        side = self._sides.get((order.coin, order.side))
+        if side is not None:
+            if order.may_still_fill:
+                side[order.cloid] = order
+            else:
+                side.pop(order.cloid, None)
             self.exposure[order.coin].count(order.cloid, order.side, order.price, order.pending())
         self.changed[order.coin] = None
 
@@ -160,7 +164,6 @@ class OrderStore:
 
     def _retire(self, order: TrackedOrder) -> None:
         self.open.pop(order.cloid, None)
-        self._sides.get((order.coin, order.side), {}).pop(order.cloid, None)
         order.check_at = None
         self.retired[order.cloid] = order
         if len(self.retired) > RETIRED_MAX:
@@ -173,7 +176,6 @@ class OrderStore:
         order.denials = order.absences = 0
         self.retired.pop(order.cloid, None)
         self.open[order.cloid] = order
-        self._sides.setdefault((order.coin, order.side), {})[order.cloid] = order
 
 
 def _transition(order: TrackedOrder, why: str) -> TransitionRecord:

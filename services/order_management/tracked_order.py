@@ -13,7 +13,7 @@ from common.units import Lots, Micros, Millis, Nanos, Side, Ticks
 from services.order_management.lifecycle import FINAL, MAY_STILL_FILL
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)  # two orders are never equal
 class TrackedOrder:
     """Known by its cloid from the first moment; the oid comes with the first venue fact."""
 
@@ -94,7 +94,7 @@ class TrackedOrder:
 
     @property
     def may_still_fill(self) -> bool:
-        return self.state in MAY_STILL_FILL and not self.terminal
+        return self.state in MAY_STILL_FILL and not (self.state is OrderState.FILLED_DURING_CANCEL and self.is_filled())
 
     @property
     def unacknowledged(self) -> bool:
