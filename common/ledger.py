@@ -10,7 +10,7 @@ Rules
      funding received is positive. Money is Decimal, exact up to the division in the average entry.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -37,7 +37,7 @@ class SeenKeys(Generic[K]):
 
     def __init__(self, keys_max: int, keys: Iterable[K] = ()) -> None:
         self._max = keys_max
-        self._keys: dict[K, None] = dict.fromkeys(keys)
+        self._keys: OrderedDict[K, None] = OrderedDict.fromkeys(keys)
 
     def __contains__(self, key: K) -> bool:
         return key in self._keys
@@ -48,7 +48,7 @@ class SeenKeys(Generic[K]):
             return False
         self._keys[key] = None
         if len(self._keys) > self._max:
-            del self._keys[next(iter(self._keys))]
+            self._keys.popitem(last=False)
         return True
 
     def keys(self) -> tuple[K, ...]:

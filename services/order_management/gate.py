@@ -33,6 +33,7 @@ class QuoteGate:
     _posture_at: Nanos = Nanos(0)
     _feeds: dict[str, tuple[FeedHealth, Nanos]] = field(default_factory=dict)
     _targets: dict[str, QuoteTarget] = field(default_factory=dict)
+    _levels: dict[tuple[str, Side], tuple[QuoteLevel, ...]] = field(default_factory=dict)  # innermost first
 
     # --- hearing -----------------------------------------------------------------------------------
 
@@ -51,6 +52,8 @@ class QuoteGate:
             case QuoteTarget():
                 if message.coin in self.coins:
                     self._targets[message.coin] = message
+                    self._levels[message.coin, Side.BUY] = tuple(sorted(message.bids, key=lambda bid: -bid.ticks))
+                    self._levels[message.coin, Side.SELL] = tuple(sorted(message.asks, key=lambda ask: ask.ticks))
 
     # --- asking ------------------------------------------------------------------------------------
 
@@ -94,11 +97,10 @@ class QuoteGate:
 
     def levels(self, coin: str, side: Side) -> tuple[QuoteLevel, ...]:
         """Return what may rest on one side, innermost first."""
-        target = self._targets[coin]
-        levels = target.bids if side is Side.BUY else target.asks
+        levels = self._levels[coin, side]
         if self._level(coin) >= PostureLevel.REDUCE_ONLY:
-            levels = tuple(level for level in levels if level.reduce_only)
-        return tuple(sorted(levels, key=lambda level: -side.sign * level.ticks))
+            return tuple(level for level in levels if level.reduce_only)
+        return levels
 
     def deadline(self, now: Nanos) -> Nanos | None:
         """Return when a silence or a lapse may close a coin that is open at `now`."""
@@ -120,7 +122,7 @@ class QuoteGate:
     def _level(self, coin: str) -> PostureLevel:
         if self._posture is None:
             return PostureLevel.PULL_QUOTES
-        return PostureLevel(max(self._posture.level, self._posture.coins.get(coin, PostureLevel.NORMAL)))
+        return max(self._posture.level, self._posture.coins.get(coin, PostureLevel.NORMAL))
 
     def _limit(self, units: int) -> Nanos:
         return self.liveness.units(units)

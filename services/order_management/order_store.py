@@ -6,6 +6,7 @@ Rules
   3. Ended orders are remembered for `RETIRED_MAX` more of them, so that late facts still find their order.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
 
@@ -25,7 +26,7 @@ class OrderStore:
 
     def __init__(self, coins: Iterable[str]) -> None:
         self.open: dict[str, TrackedOrder] = {}  # not terminal, by cloid
-        self.retired: dict[str, TrackedOrder] = {}
+        self.retired: OrderedDict[str, TrackedOrder] = OrderedDict()
         self.exposure = {coin: OrderExposure() for coin in coins}
         self.reached: dict[str, int] = {}  # states entered since the start
         self.refused = 0  # evidence that the table refused
@@ -167,7 +168,7 @@ class OrderStore:
         order.check_at = None
         self.retired[order.cloid] = order
         if len(self.retired) > RETIRED_MAX:
-            oldest = self.retired.pop(next(iter(self.retired)))
+            _, oldest = self.retired.popitem(last=False)
             if oldest.oid is not None:
                 self._by_oid.pop(oldest.oid, None)
 

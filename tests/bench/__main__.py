@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from tests.bench import approval, cores, exchange_core, hops, live, signature
+from tests.bench import approval, cores, exchange_core, hops, live, orders, signature
 from tests.bench.report import Table, machine
 
 RUN_S_MAX: Final = 270.0  # a part that would not end by then is left out, unless it was asked for by name
@@ -23,6 +23,7 @@ PARTS: Final = {
     "approval": Part(approval.measure, 25),
     "signature": Part(signature.measure, 3),
     "cores": Part(cores.measure, 25),
+    "orders": Part(orders.measure, 30),
     "venue": Part(exchange_core.measure, 10),
     "hops": Part(hops.measure, 65),
 }

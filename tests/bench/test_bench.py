@@ -6,12 +6,17 @@ import pytest
 
 from common import witness
 from tests.bench.cores import SEED, timed_mesh
+from tests.bench.orders import FEW, MANY, Lives, actions_per_requote, costs, deep_size, memory_slope
 from tests.bench.reaction import REACTION_MS_MAX, Event, Reaction, moves, named, reactions
 from tests.bench.report import Table, machine, percentile, spread
 from tests.common.simulation.whole_mesh import WholeMesh
 
 US = "0xus"
 COINS = ("BTC", "ETH")
+COST_RATIO_MAX = 1.1
+ATTEMPTS = 3
+MEMORY_SLOPE_MAX = 1_000_000  # bytes for 100,000 orders
+REQUOTE_ACTIONS_MAX = 2
 RISK, CANCELLER = "0xrisk", "0xcanceller"
 
 
@@ -167,6 +172,29 @@ def test_the_machine_is_named() -> None:
     """A figure without its machine says nothing."""
     assert "Python 3." in machine()
     assert " cores (" in machine()
+
+
+def test_a_thousand_lives_later() -> None:
+    """The driver of the order bench requotes everything, and counts what it says it counts."""
+    lives = Lives()
+    lived, sent = lives.lived, lives.core._desk.store.reached["Sent"]
+    lives.live(lived + 600)
+    assert lives.core._desk.store.reached["Sent"] - sent == lives.lived - lived == 600
+    assert lives.measure(1) > 0
+    assert deep_size([b"x" * 1_000] * 2) < deep_size([b"x" * 1_000, b"y" * 1_000])
+    assert actions_per_requote(lives) <= REQUOTE_ACTIONS_MAX
+
+
+@pytest.mark.truth
+def test_orders_cost_the_same_for_ever() -> None:
+    """At 50,000 lifetime orders an order costs at most 1.1 times what it costs at 1,000, and memory stands still."""
+    few, many = Lives().live(FEW), Lives().live(MANY)
+    ratios = []
+    while not ratios or (min(ratios) > COST_RATIO_MAX and len(ratios) < ATTEMPTS):  # other processes disturb it
+        young, old = costs(few, many)
+        ratios.append(old / young)
+    assert min(ratios) <= COST_RATIO_MAX, ratios
+    assert memory_slope(many) < MEMORY_SLOPE_MAX
 
 
 def test_a_clock_around_an_actor_changes_nothing() -> None:

@@ -3,8 +3,10 @@
 Blocks are instants: every change has a venue millisecond of its own, and a read sees all changes until its own.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import count
 
 import msgspec
 
@@ -81,6 +83,8 @@ class ModelVenue:
     fills_told: list[StreamFills] = field(default_factory=list)
     placed_twice: list[str] = field(default_factory=list)
     ms: int = BASE_MS
+    oids: Iterator[int] = field(default_factory=lambda: count(1_000))
+    tids: Iterator[int] = field(default_factory=lambda: count(1))
     now: Nanos = Nanos(0)
 
     def at(self, now: Nanos) -> None:
@@ -106,7 +110,7 @@ class ModelVenue:
     def _place(self, order: OrderIntent, *, refuse: bool) -> ActionStatus:
         if order.cloid and order.cloid in self.by_cloid:
             self.placed_twice.append(order.cloid)
-        oid = 1000 + len(self.orders)
+        oid = next(self.oids)
         status = "badAloPxRejected" if refuse else "open"
         resting = Resting(order, oid, order.lots, status, self._change())
         self.orders[oid] = resting
@@ -145,7 +149,7 @@ class ModelVenue:
             ticks=order.ticks,
             lots=Lots(lots),
             venue_ms=Millis(ms),
-            tid=len(self.fills) + 1,
+            tid=next(self.tids),
             oid=oid,
             cloid=order.cloid or None,
             start_position=Lots(start),
