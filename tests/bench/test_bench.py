@@ -189,7 +189,7 @@ def test_a_thousand_lives_later() -> None:
 def test_orders_cost_the_same_for_ever() -> None:
     """At 50,000 lifetime orders an order costs at most 1.1 times what it costs at 1,000, and memory stands still."""
     few, many = Lives().live(FEW), Lives().live(MANY)
-    ratios = []
+    ratios: list[float] = []
     while not ratios or (min(ratios) > COST_RATIO_MAX and len(ratios) < ATTEMPTS):  # other processes disturb it
         young, old = costs(few, many)
         ratios.append(old / young)
