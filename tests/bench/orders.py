@@ -1,4 +1,4 @@
-"""What orders cost order_management: one full life, the same after many lives, memory, actions per requote.
+"""What orders cost order_management: one life, the same after many, memory, actions per requote.
 
 A life: wanted, approved, sent, acknowledged, shown by the stream, partly filled, cancelled, proven gone. Venue, risk
 and canceller answer at once and without faults; only the time inside `handle` counts.
