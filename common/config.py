@@ -215,6 +215,11 @@ class VenueSim(Section, frozen=True, kw_only=True):
     cadence: Annotated[str, Meta(pattern="^(2025|2026)$")] = "2025"  # protocol: l2Book 0.5 s, or 5 s / 0.54 s fast
     data_age_ms: tuple[int, int] = (0, 0)  # every public message is held back for a time drawn from here
     trade_rate: Positive = 1.0  # multiplies the synthetic market's order flow
+    # scheduleCancel needs so much traded volume; the venue asks for 1,000,000, 0 lets everyone
+    schedule_cancel_volume_usd: Annotated[float, Meta(ge=0)] = 0.0
+    partial_fill_rests: bool = True  # a Gtc that filled in part answers resting; false: filled
+    price_band_percent: Annotated[int, Meta(ge=1, le=99)] = 95  # farther from mark is refused; some venue texts say 80
+    abort_unknown: bool = True  # a subscription to an unknown coin breaks the connection; false: an error message
     scenario: str = ""  # a named market (services/venue_sim/scenarios.py); empty: the ordinary one
 
 

@@ -2,7 +2,8 @@
 
 Rules (the venue's, per address)
   1. 1,200 weight a minute over HTTP: an action costs 1 + items/40, info by its type and by what it returned.
-  2. 2,000 WebSocket messages a minute, 100 posts without an answer, 1,000 subscriptions, 10 users in them.
+  2. 2,000 WebSocket messages a minute, 100 posts without an answer, 1,000 subscriptions, 10 users in them
+     (2025; its texts of 2026 say 15).
   3. Connections: 100 at once (2025); 10 at once and 30 new ones a minute (2026).
   4. What is refused counts nothing.
 """
@@ -40,7 +41,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     new_connections_per_minute: int | None = None
 
 
-LIMITS: Final = {"2025": Limits(), "2026": Limits(connections=10, new_connections_per_minute=30)}
+LIMITS: Final = {"2025": Limits(), "2026": Limits(users=15, connections=10, new_connections_per_minute=30)}
 
 
 def action_weight(items: int) -> int:

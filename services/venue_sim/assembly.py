@@ -34,6 +34,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     cadence: str = "2025"
     data_age_ms: tuple[int, int] = (0, 0)
     trade_rate: float = 1.0
+    schedule_cancel_volume: Micros = Micros(0)
+    partial_fill_rests: bool = True
+    price_band_percent: int = 95
+    abort_unknown: bool = True
     scenario: str = ""  # one of scenarios.NAMES; empty: the ordinary market
     account: str = ""
     agents: dict[str, str] = {}  # name -> address
@@ -53,6 +57,10 @@ def plan_of(settings: config.Settings | None = None, public: PublicKeys | None =
         cadence=sim.cadence,
         data_age_ms=sim.data_age_ms,
         trade_rate=sim.trade_rate,
+        schedule_cancel_volume=Micros(round(sim.schedule_cancel_volume_usd * MICROS_PER_USD)),
+        partial_fill_rests=sim.partial_fill_rests,
+        price_band_percent=sim.price_band_percent,
+        abort_unknown=sim.abort_unknown,
         scenario=sim.scenario,
         account=public.account.lower(),
         agents={name: address.lower() for name, address in public.agents.items()},
@@ -80,7 +88,14 @@ def assemble(
         chance, scenario = Random(seed), scenarios.find(plan.scenario)
         synthetic = SyntheticMarket(instruments, trade_rate=plan.trade_rate, chance=chance, scenario=scenario)
         internal = synthetic.internal
-    settings = ExchangeConfig(coins=plan.coins, internal=internal, equity=plan.equity)
+    settings = ExchangeConfig(
+        coins=plan.coins,
+        internal=internal,
+        equity=plan.equity,
+        schedule_cancel_volume=plan.schedule_cancel_volume,
+        partial_fill_rests=plan.partial_fill_rests,
+        price_band_percent=plan.price_band_percent,
+    )
     exchange = Exchange(settings, now)
     if saved is not None:
         durable.restore(exchange, saved)
@@ -89,6 +104,7 @@ def assemble(
         network=plan.network,
         cadence=plan.cadence,
         data_age_ms=plan.data_age_ms,
+        abort_unknown=plan.abort_unknown,
         seed=plan.seed,
         block_ms=plan.block_ms,
     )

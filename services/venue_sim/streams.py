@@ -4,7 +4,8 @@ Rules
   1. A subscription is acknowledged with its normal form before its first message.
   2. A second subscription to the same, and an unsubscription of nothing, are errors on the error channel; so is
      every frame that makes no sense. The connection stays.
-  3. What the venue does not have (services/venue_sim/subscriptions.py, rule 3) breaks the connection.
+  3. What the venue does not have (services/venue_sim/subscriptions.py, rule 3) breaks the connection, or is an error
+     where the venue is set up to be patient.
   4. A posted info request is answered at once; a posted action after its block.
   5. Subscriptions, users, messages and posts in flight are limited (services/venue_sim/address_limits.py).
 """
@@ -71,6 +72,7 @@ class Streams:
         broadcast: Broadcast,
         coins: frozenset[str],
         address: AddressLimits,
+        abort_unknown: bool,
         hold_back: HoldBack,
         sight: Callable[[str], None],
         noted: Callable[[int, str, str], None],
@@ -79,6 +81,7 @@ class Streams:
         self._broadcast = broadcast
         self._coins = coins
         self._address = address
+        self._abort_unknown = abort_unknown
         self._hold_back = hold_back
         self._sight = sight
         self._noted = noted
@@ -128,11 +131,12 @@ class Streams:
                 return self._post(connection, frame, now)
 
     def _subscribe(self, connection: int, subscription: subs.Subscription, now: Millis) -> list[Effect]:
-        if not subs.is_known(subscription, self._coins):
+        known = subs.is_known(subscription, self._coins)
+        if not known and self._abort_unknown:
             return [Drop(connection, f"unknown: {_text(subscription)}")]
         if subscription in self._of[connection]:
             return [_error(connection, f"Already subscribed: {_text(subscription)}")]
-        refusal = self._refusal(subscription)
+        refusal = self._refusal(subscription) if known else f"Invalid subscription {_text(subscription)}"
         if refusal:
             return [_error(connection, refusal)]
         if subscription.account is not None:

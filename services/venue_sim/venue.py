@@ -81,6 +81,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     network: Network = Network.TESTNET
     cadence: str = "2025"
     data_age_ms: tuple[int, int] = (0, 0)
+    abort_unknown: bool = True
     seed: int = 1
     block_ms: int = 70
 
@@ -106,6 +107,7 @@ class Venue:
             broadcast=Broadcast(self._desk, CADENCES[settings.cadence]),
             coins=frozenset((*instruments, *SPOT_PAIRS)),
             address=self._address,
+            abort_unknown=settings.abort_unknown,
             hold_back=HoldBack(settings.data_age_ms, Random(f"{settings.seed}/age")),
             sight=self._sight,
             noted=lambda number, event, detail: self._scribe.connection(self._now, number, event, detail),

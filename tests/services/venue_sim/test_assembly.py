@@ -1,16 +1,20 @@
 """A venue is put together for a home, and put together again after it was killed."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from common import config
 from common.hyperliquid.signing import user_signed_digest
+from common.keys import PublicKeys
 from common.units import Millis
 from services.venue_sim import universe
-from services.venue_sim.assembly import Plan, assemble
+from services.venue_sim.assembly import Plan, assemble, plan_of
 from services.venue_sim.state_file import StateFile
+from services.venue_sim.streams import Say
 from services.venue_sim.venue import HttpAnswer, Venue
-from tests.services.venue_sim.door import AGENT, ALICE
+from tests.services.venue_sim.door import AGENT, ALICE, BOB, limit, place, signed
 
 START = Millis(1_700_000_000_000)
 PLAN = Plan(coins=universe.coins({}), seed=3, account=ALICE.address, agents={"risk": AGENT.address})
@@ -29,6 +33,38 @@ def test_a_home_is_admitted() -> None:
     state = ask(venue, START, type="clearinghouseState", user=ALICE.address)
     assert isinstance(state, dict)
     assert state["withdrawable"] == "100000.0"
+
+
+def test_switches_of_the_configuration() -> None:
+    """What an operator writes into [venue_sim] is how the venue behaves: gate, band, part fills, patience."""
+    text = (Path(__file__).parents[3] / "deploy" / "sim.toml").read_text()
+    text += (
+        "[venue_sim]\nschedule_cancel_volume_usd = 1_000_000.0\npartial_fill_rests = false\n"
+        "price_band_percent = 80\nabort_unknown = false\n"
+    )
+    public = PublicKeys(account=ALICE.address, agents={"risk": AGENT.address}, operator=BOB.address)
+    plan = plan_of(config.parse(text.encode(), "home"), public, seed=1)
+    venue = assemble(plan, START, None, last_sequence=0)
+
+    def told(action: dict[str, Any], nonce: int) -> str:
+        venue.request(nonce, "POST", "/exchange", signed(AGENT, action, START + nonce), START)
+        return str(
+            [effect.body for effect in venue.step(Millis(START + nonce)).effects if isinstance(effect, HttpAnswer)]
+        )
+
+    assert "until enough volume traded. Required: $1000000." in told({"type": "scheduleCancel"}, 1)
+    mark = venue.exchange.info.mark("ETH") // 100
+    assert "80% away from the reference price" in told(place(limit(str(mark // 6), "1", asset=1)), 2)
+    ask = venue.exchange.info.top("ETH").ask
+    assert ask is not None
+    price = venue.exchange.info.instrument("ETH").price(ask.ticks)
+    filled = told(place(limit(str(price), "200", asset=1)), 3)
+    assert "filled" in filled
+    assert "resting" not in filled
+    venue.open(1, START)
+    (said,) = venue.text(1, '{"method":"subscribe","subscription":{"type":"bbo","coin":"NOPE"}}', START)
+    assert isinstance(said, Say)
+    assert b"Invalid subscription" in said.text
 
 
 def lived(path: Path, plan: Plan) -> tuple[Venue, int]:

@@ -63,6 +63,14 @@ def test_unknown_coin_breaks_the_connection(door: Door) -> None:
     assert door.heard(1) == []
 
 
+def test_patient_with_the_unknown() -> None:
+    """Rule 3: where it is set up so, an unknown coin is an error and the connection stays."""
+    door = Door(Settings(abort_unknown=False)).open(1).subscribe(1, type="trades", coin="btc")
+    assert door.heard(1) == [{"channel": "error", "data": 'Invalid subscription {"type":"trades","coin":"btc"}'}]
+    assert door.dropped == {}
+    assert door.say(1, {"method": "ping"}).heard(1) == [{"channel": "pong"}]
+
+
 def test_unknown_exchange_is_invalid(door: Door) -> None:
     """Another exchange's name is an error."""
     (error,) = door.subscribe(1, type="allMids", dex="other").heard(1)
