@@ -86,6 +86,7 @@ class Orders(Section, frozen=True, kw_only=True):
     order_expiry_ms: Annotated[int, Meta(ge=500, le=10_000)] = 2_000
     margin_ms: Annotated[int, Meta(ge=500, le=10_000)] = 2_000
     price_tolerance: Share = 0.2  # of the half-spread: keep an order that is this close to its target
+    queue_tolerance: Share = 0.5  # the same, for an order further out whose place in the queue is worth keeping
     size_tolerance: Share = 0.2
     approval_timeout_ms: Annotated[int, Meta(ge=20, le=5_000)] = 500
     stuck_cancel_ms: Annotated[int, Meta(ge=1_000)] = 30_000

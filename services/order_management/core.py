@@ -22,6 +22,7 @@ from common.config import Settings
 from common.ledger import Ledger, chained
 from common.messages import (
     Approval,
+    Book,
     BootRecord,
     CancelAnswer,
     FeedHealth,
@@ -44,6 +45,7 @@ from common.messages import (
     StreamDown,
     StreamFills,
     StreamUp,
+    Trade,
     VenueAccount,
     VenueFills,
     VenueFundings,
@@ -61,13 +63,15 @@ from services.order_management.desk import FILLS_OVERLAP_MS, Desk
 from services.order_management.facts import VenueFacts
 from services.order_management.gate import QuoteGate
 from services.order_management.order_store import OrderStore
-from services.order_management.placing import Place, Placing
+from services.order_management.placing import Placing
+from services.order_management.queue_value import Queue
 from services.order_management.rebuild import Rebuilding, checkpoint
 from services.order_management.recovery import EmptyProof, Phase, Recovery
+from services.order_management.requoting import Requoting
 from services.order_management.statements import Statements
 from services.order_management.watch import check_orders
 
-Inbox: TypeAlias = (
+Moving: TypeAlias = (
     Wake
     | Stopping
     | SendFailed
@@ -97,6 +101,7 @@ Inbox: TypeAlias = (
     | Posted
     | PostFailed
 )
+Inbox: TypeAlias = Moving | Book | Trade  # market data moves no order by itself: the target does
 
 LIST_EVERY: Final = Nanos(10 * SECOND)  # weight 20: 120 of the 500 a minute that are ours
 FILLS_EVERY: Final = Nanos(60 * SECOND)
@@ -123,7 +128,9 @@ class OrderManagement:
         self._facts = VenueFacts(desk)
         self._books = Books(desk)
         self._cancelling = Cancelling(desk, self._facts)
-        self._placing = Placing(desk, self._gate, self._facts)
+        self._queue = Queue(desk.store)
+        self._placing = Placing(desk, self._gate, self._facts, self._queue)
+        self._requoting = Requoting(desk, self._gate, self._queue, self._cancelling, self._placing)
         rebuilding = Rebuilding(desk)
         rebuilding.read(rows)
         self._first_words: list[Effect] = [Record(BootRecord(epoch=boot.epoch)), *rebuilding.finish(boot.started_at)]
@@ -168,6 +175,9 @@ class OrderManagement:
 
     def handle(self, message: Inbox, now: Nanos) -> list[Effect]:
         self._now = now
+        if isinstance(message, Book | Trade):
+            self._queue.hear(message)
+            return []
         effects, self._first_words = self._first_words, []
         effects += self._take(message, now)
         effects += self._routine(now)
@@ -190,7 +200,7 @@ class OrderManagement:
 
     # --- messages --------------------------------------------------------------------------------------
 
-    def _take(self, message: Inbox, now: Nanos) -> list[Effect]:
+    def _take(self, message: Moving, now: Nanos) -> list[Effect]:
         match message:
             case QuoteTarget():
                 self._gate.hear(message, now)
@@ -347,8 +357,9 @@ class OrderManagement:
                 effects += self._pull(coin, why, now)
                 self._replan[coin] = None  # when it opens again
             elif coin in self._replan:
+                del self._replan[coin]
                 open_coins.append(coin)
-        return effects + self._requote(open_coins, now)
+        return effects + self._requoting.requote(open_coins, now)
 
     def _pull(self, coin: str, why: str, now: Nanos) -> list[Effect]:
         orders = self._desk.store.of_coin(coin)
@@ -356,19 +367,6 @@ class OrderManagement:
             return []
         unacknowledged = [order for order in orders if order.unacknowledged]
         return self._cancelling.cancel(orders, why, now) + self._cancelling.burn(unacknowledged, now)
-
-    def _requote(self, coins: list[str], now: Nanos) -> list[Effect]:
-        """At most one cancel request a coin, at once, and one approval request for all of them."""
-        effects: list[Effect] = []
-        places: list[Place] = []
-        for coin in coins:
-            del self._replan[coin]
-            plans = self._placing.plan(coin)
-            places += [(coin, side, level) for side, plan in plans.items() for level in plan.places]
-            if not self._cancelling.requoting(coin):
-                cancels = [order for plan in plans.values() for order in plan.cancels]
-                effects += self._cancelling.cancel(cancels, "requote", now, requoted=coin)
-        return effects + self._placing.ask(places, now)
 
     def _audit(self, now: Nanos) -> None:
         """Rule 6; the account is read again by each of its answers."""

@@ -10,7 +10,9 @@ Rules
      venue time. Of an order that did arrive it proves nothing, unless two lists do not show it either.
   5. An order of ours that nobody here knows is counted from the first sight and cancelled after the second.
   6. A fact about an order that had ended or was never sent is a finding, and the order is Unknown again.
-  7. Orders and fills of others are counted into exposure and position, reported once, and never touched.
+  7. A replacement that the venue shows proves that the cancel leg of its modify took place; one that is proven not
+     placed leaves the old order Unknown and asked about (the answer says which it was).
+  8. Orders and fills of others are counted into exposure and position, reported once, and never touched.
 """
 
 from typing import Final
@@ -27,6 +29,8 @@ from services.order_management.tracked_order import TrackedOrder
 
 ASK_AGAIN: Final = Nanos(500 * MILLISECOND)  # between two questions about one order
 CONFIRM: Final = Nanos(1 * SECOND)  # until the second look at something odd
+# the venue's words for a modify whose cancel leg took place and whose new order was refused
+CANCEL_LEG_ALONE: Final = "Error placing new order during modify"
 _NEVER_SENT: Final = frozenset({S.INTENT, S.APPROVED, S.VETOED, S.REJECTED})
 
 
@@ -98,7 +102,9 @@ class VenueFacts:
         return effects
 
     def _on_open(self, order: TrackedOrder, listed: VenueOrder, why: str, now: Nanos) -> list[Effect]:
-        if not order.loose_sizes and listed.original_lots - listed.lots > order.filled:
+        told = Lots(listed.original_lots - listed.lots)
+        if not order.loose_sizes and told > order.filled:
+            order.told_filled = max(told, order.told_filled)
             self._desk.want_fills(Nanos(now + self._desk.late_fill_window))
         return self._rests(order, why, now)
 
@@ -107,7 +113,8 @@ class VenueFacts:
             return []  # older than the venue's word that it is gone
         if not order.being_cancelled:
             order.check_at = Nanos(now + self._desk.settings.orders.stale_order_ms * MILLISECOND)
-        return self._store.move(order, Evidence.PART_FILLED if order.filled else Evidence.RESTS, why, now)
+        effects = self._store.move(order, Evidence.PART_FILLED if order.filled else Evidence.RESTS, why, now)
+        return effects + self._replaced(order, now)
 
     def on_gone(
         self, order: TrackedOrder, filled: Lots | None, why: str, now: Nanos, *, executed: bool = False
@@ -120,21 +127,21 @@ class VenueFacts:
         if filled is not None:
             order.gone_filled = max(filled, order.gone_filled or Lots(0))
         order.check_at = Nanos(now + self._desk.late_fill_window)
-        if order.complete:
-            return self._store.move(order, Evidence.ENDED, why, now)
-        return self._store.move(order, Evidence.PART_FILLED if executed else Evidence.GONE, why, now)
+        evidence = Evidence.PART_FILLED if executed else Evidence.GONE
+        effects = self._store.move(order, Evidence.ENDED if order.complete else evidence, why, now)
+        return effects + self._replaced(order, now)
 
     def on_rejected(self, order: TrackedOrder, why: str, now: Nanos) -> list[Effect]:
         """The venue refused it; where fills say otherwise, all that is certain is that it does not rest."""
         if order.filled or order.state in (S.PARTIALLY_FILLED, S.CANCEL_CONFIRMED, S.FILLED_DURING_CANCEL):
             return self.on_gone(order, None, why, now)
-        return self._store.move(order, Evidence.REJECTION, why, now)
+        return self._store.move(order, Evidence.REJECTION, why, now) + self._not_replaced(order, now)
 
     def unplaced(self, order: TrackedOrder, why: str, now: Nanos) -> list[Effect]:
         """Proof that it never arrives; worth nothing where the venue has shown it."""
         if order.oid is not None:
             return self.doubt(order, why, now)
-        return self._store.move(order, Evidence.UNPLACED, why, now)
+        return self._store.move(order, Evidence.UNPLACED, why, now) + self._not_replaced(order, now)
 
     def doubt(self, order: TrackedOrder, why: str, now: Nanos) -> list[Effect]:
         """Nobody can say what became of it: ask."""
@@ -148,7 +155,8 @@ class VenueFacts:
         if status.kind == "error":
             if order.oid is not None:
                 return self.doubt(order, why, now)
-            return self.on_rejected(order, why, now)
+            cancelled = self._replaced(order, now) if status.text.startswith(CANCEL_LEG_ALONE) else []
+            return cancelled + self.on_rejected(order, why, now)
         if status.oid is None:
             return self.doubt(order, why, now)
         effects = self._contradiction(order, why, now) if order.state in _NEVER_SENT else []
@@ -158,8 +166,31 @@ class VenueFacts:
             return effects
         if status.kind == "filled":
             self._desk.want_status(order, Nanos(now + CONFIRM))  # whether a remainder rests it does not say
-            return effects + self._store.move(order, Evidence.PART_FILLED, why, now)
+            effects += self._store.move(order, Evidence.PART_FILLED, why, now)
+            return effects + self._replaced(order, now)
         return effects + self._rests(order, why, now)
+
+    # --- the two legs of a modify ----------------------------------------------------------------------
+
+    def _replaced(self, order: TrackedOrder, now: Nanos) -> list[Effect]:
+        """Rule 7: the venue shows `order`, so what it replaces is gone; what that filled before is told apart."""
+        old = self._store.find(order.replaces, None)
+        if old is None or old.gone_at is not None:
+            return []
+        return self.on_gone(old, None, f"replaced by {order.cloid}", now)
+
+    def _not_replaced(self, order: TrackedOrder, now: Nanos) -> list[Effect]:
+        """Rule 7: `order` was not placed; whether its modify cancelled the old one, only the venue knows."""
+        old = self._store.find(order.replaces, None)
+        if old is None or order.state is not S.REJECTED or old.replaced_by != order.cloid:
+            return []
+        old.replaced_by = None
+        if old.state is not S.MODIFY_PENDING:
+            return []
+        self._desk.want_status(old, now)
+        return self._store.move(old, Evidence.MODIFY_OFF, f"not replaced by {order.cloid}", now)
+
+    # --- denials ---------------------------------------------------------------------------------------
 
     def _on_denial(self, order: TrackedOrder, asked_at: Nanos, now: Nanos) -> list[Effect]:
         """Rule 4."""
@@ -276,7 +307,8 @@ class VenueFacts:
             evidence = Evidence.FULLY_FILLED
         else:
             evidence = Evidence.ENDED if order.complete else Evidence.PART_FILLED
-        return effects + self._store.move(order, evidence, f"fill {fill.venue_ms} {fill.tid}", now)
+        effects += self._store.move(order, evidence, f"fill {fill.venue_ms} {fill.tid}", now)
+        return effects + self._replaced(order, now)
 
     def on_fills_read(self, asked_at: Nanos, now: Nanos) -> list[Effect]:
         """All fills until `asked_at` are in: orders that waited for theirs have them, or a finding."""

@@ -6,6 +6,8 @@ Rules
      A final state in which everything was filled is never left.
   3. The venue's word that an order is gone is final: an older answer that still shows it changes nothing.
   4. Doubt never ends an order: it becomes Unknown, which counts at its worst until a venue fact settles it.
+  5. An order that is to be replaced by a modify is ModifyPending from before the bytes leave until its own leg is
+     proven: gone, or not touched. The replacement is an order of its own and counts in full beside it.
 """
 
 from enum import StrEnum, unique
@@ -29,6 +31,8 @@ class Evidence(StrEnum):
     FULLY_FILLED = "fully filled"  # its fills reach its size
     REJECTION = "rejection"  # the venue refused it
     CANCEL_ASKED = "cancel asked"  # the canceller is asked for its cancel
+    MODIFY_SENT = "modify sent"  # the action that cancels and replaces it is handed to the venue link
+    MODIFY_OFF = "modify off"  # what was to replace it is proven not placed; whether it was cancelled is to be asked
     GONE = "gone"  # the venue says that it left the book; fills may be outstanding
     ENDED = "ended"  # it left the book, and every fill until then is here
     CONTRADICTION = "contradiction"  # a venue fact shows an order that had ended or was never sent
@@ -74,6 +78,7 @@ TRANSITIONS: Final[dict[OrderState, dict[Evidence, OrderState]]] = {
         Evidence.FULLY_FILLED: S.FILLED,
         Evidence.REJECTION: S.REJECTED,
         Evidence.CANCEL_ASKED: S.CANCEL_PENDING,
+        Evidence.MODIFY_SENT: S.MODIFY_PENDING,
         Evidence.GONE: S.CANCEL_CONFIRMED,
         Evidence.ENDED: S.CANCELLED,
     },
@@ -82,6 +87,18 @@ TRANSITIONS: Final[dict[OrderState, dict[Evidence, OrderState]]] = {
         Evidence.PART_FILLED: S.PARTIALLY_FILLED,
         Evidence.FULLY_FILLED: S.FILLED,
         Evidence.CANCEL_ASKED: S.CANCEL_PENDING,
+        Evidence.MODIFY_SENT: S.MODIFY_PENDING,
+        Evidence.GONE: S.CANCEL_CONFIRMED,
+        Evidence.ENDED: S.CANCELLED,
+    },
+    S.MODIFY_PENDING: {
+        Evidence.DOUBT: S.MODIFY_PENDING,
+        Evidence.RESTS: S.MODIFY_PENDING,
+        Evidence.PART_FILLED: S.MODIFY_PENDING,
+        Evidence.FULLY_FILLED: S.FILLED,
+        Evidence.REJECTION: S.REJECTED,
+        Evidence.CANCEL_ASKED: S.CANCEL_PENDING,
+        Evidence.MODIFY_OFF: S.UNKNOWN,
         Evidence.GONE: S.CANCEL_CONFIRMED,
         Evidence.ENDED: S.CANCELLED,
     },
@@ -112,7 +129,6 @@ TRANSITIONS: Final[dict[OrderState, dict[Evidence, OrderState]]] = {
         Evidence.GONE: S.CANCEL_CONFIRMED,
         Evidence.ENDED: S.CANCELLED,
     },
-    S.MODIFY_PENDING: {},
     S.VETOED: {Evidence.CONTRADICTION: S.UNKNOWN},
     S.REJECTED: {Evidence.CONTRADICTION: S.UNKNOWN},
     S.CANCELLED: {Evidence.CONTRADICTION: S.UNKNOWN},
@@ -127,26 +143,28 @@ _VENUE: Final = frozenset(
         *(Evidence.REJECTION, Evidence.CANCEL_ASKED, Evidence.GONE, Evidence.ENDED),
     }
 )
-_LIVE: Final = _ASKING | {Evidence.CONTRADICTION}  # asked once only, and nothing contradicts what is not final
+_MODIFY: Final = frozenset({Evidence.MODIFY_SENT, Evidence.MODIFY_OFF})
+# asked once only, nothing contradicts what is not final, and only what rests is modified
+_LIVE: Final = _ASKING | _MODIFY | {Evidence.CONTRADICTION}
 
 REFUSED: Final[dict[OrderState, frozenset[Evidence]]] = {
     # nothing was sent yet, so the venue cannot speak of it: that is a contradiction, not evidence
-    S.INTENT: _VENUE | {Evidence.POSTED},
-    S.APPROVED: _VENUE | {Evidence.APPROVAL},
+    S.INTENT: _VENUE | _MODIFY | {Evidence.POSTED},
+    S.APPROVED: _VENUE | _MODIFY | {Evidence.APPROVAL},
     S.SENT: _LIVE,
     S.UNKNOWN: _LIVE,
     # it arrived: nothing can prove that it did not; an "open" from before the first fill is old news
-    S.RESTING: _LIVE | {Evidence.UNPLACED},
-    S.PARTIALLY_FILLED: _LIVE | {Evidence.UNPLACED, Evidence.RESTS, Evidence.REJECTION},
+    S.RESTING: _LIVE - {Evidence.MODIFY_SENT} | {Evidence.UNPLACED},
+    S.PARTIALLY_FILLED: _LIVE - {Evidence.MODIFY_SENT} | {Evidence.UNPLACED, Evidence.RESTS, Evidence.REJECTION},
+    # it rested, and one replacement at a time is enough
+    S.MODIFY_PENDING: _LIVE - {Evidence.MODIFY_OFF} | {Evidence.UNPLACED},
     S.CANCEL_PENDING: _LIVE,
     S.FILLED_DURING_CANCEL: _LIVE | {Evidence.UNPLACED, Evidence.RESTS, Evidence.REJECTION},
     S.CANCEL_CONFIRMED: _LIVE | {Evidence.UNPLACED, Evidence.REJECTION, Evidence.CANCEL_ASKED},
-    # orders are replaced by cancel and place: nothing enters this state
-    S.MODIFY_PENDING: frozenset(Evidence),
     # final: late and repeated words of the venue change nothing
-    S.VETOED: _ASKING | _VENUE,
-    S.REJECTED: _ASKING | _VENUE,
-    S.CANCELLED: _ASKING | _VENUE,
+    S.VETOED: _ASKING | _VENUE | _MODIFY,
+    S.REJECTED: _ASKING | _VENUE | _MODIFY,
+    S.CANCELLED: _ASKING | _VENUE | _MODIFY,
     S.FILLED: frozenset(Evidence),
     S.FILLED_IMMEDIATELY: frozenset(Evidence),
 }

@@ -173,7 +173,7 @@ class OrderStore:
                 self._by_oid.pop(oldest.oid, None)
 
     def _reopen(self, order: TrackedOrder) -> None:
-        order.gone_at = order.gone_filled = None
+        order.gone_at = order.gone_filled = order.replaced_by = None
         order.denials = order.absences = 0
         self.retired.pop(order.cloid, None)
         self.open[order.cloid] = order

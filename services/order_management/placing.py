@@ -1,17 +1,22 @@
-"""From target to posted bytes: compare, ask risk, record, post.
+"""From wanted orders to posted bytes: ask risk, record, post.
 
 Rules
-  1. At most one approval is asked at a time, for all coins together; an intent per order is recorded before.
+  1. At most one approval is asked at a time, for all coins together; an intent per order is recorded before. It is
+     for one venue action: modifies if there are any, else new orders. The venue takes only one kind in an action, and
+     what rests at a wrong price is more urgent than what does not rest yet: that is asked for right after the answer.
   2. No answer by the deadline, a request that could not be handed over, an answer for another request, and a gate
      that closed meanwhile are vetoes: what risk signed then is never posted.
   3. SENT, with nonce and expiry, is recorded before the bytes leave, and the bytes are not sent after the target
      that they serve has lapsed.
   4. No byte left is proof that an order is not placed; no answer is doubt.
-  5. A side that was vetoed or refused waits, longer each time, before it is tried again.
+  5. A side that was vetoed or refused waits, longer each time, before it is tried again. Meanwhile nothing of it is
+     modified, so the old order of a vetoed modify is cancelled.
+  6. A modify is dropped when its old order is not certain any more: it is being cancelled, or one of its fills is
+     missing. Where the old order is gone by then the venue refuses the new one.
 """
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from common.actor import Effect, Post, Record, Send
 from common.cloid import make_cloid
@@ -19,6 +24,7 @@ from common.messages import (
     Approval,
     ApprovalRequest,
     IntentRecord,
+    ModifyIntent,
     Posted,
     PostFailed,
     QuoteLevel,
@@ -31,14 +37,21 @@ from services.order_management.desk import Desk
 from services.order_management.facts import VenueFacts
 from services.order_management.gate import QuoteGate
 from services.order_management.lifecycle import Evidence
-from services.order_management.requote import SidePlan, Tolerance, plan_side
+from services.order_management.queue_value import Queue
 from services.order_management.tracked_order import TrackedOrder
 
 PLACES_MAX: Final = 100  # orders of one action; the venue takes 200 and weighs them all
 HOLD_DOUBLINGS_MAX: Final = 4  # a side that is refused again and again is tried every 16 units
 
 
-Place: TypeAlias = tuple[str, Side, QuoteLevel]  # coin, side, what is wanted there
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One order to place, in place of another where that is named."""
+
+    coin: str
+    side: Side
+    level: QuoteLevel
+    replaces: TrackedOrder | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +65,11 @@ class _Asking:
 class Placing:
     """Owns what is being asked of risk and what is on its way to the venue."""
 
-    def __init__(self, desk: Desk, gate: QuoteGate, facts: VenueFacts) -> None:
+    def __init__(self, desk: Desk, gate: QuoteGate, facts: VenueFacts, queue: Queue) -> None:
         self._desk = desk
         self._gate = gate
         self._facts = facts
-        orders = desk.settings.orders
-        self._tolerance = Tolerance(price=orders.price_tolerance, size=orders.size_tolerance)
+        self._queue = queue
         self._asking: _Asking | None = None
         self._posts: dict[int, tuple[TrackedOrder, ...]] = {}
         self._holds: dict[tuple[str, Side], tuple[Nanos, int]] = {}  # until when, and how often in a row
@@ -69,47 +81,41 @@ class Placing:
     def busy(self) -> bool:
         return self._asking is not None
 
-    def plan(self, coin: str) -> dict[Side, SidePlan]:
-        """Compare a coin whose gate is open with its target."""
-        fair = self._gate.target(coin).fair_ticks
-        own = {side: self._desk.store.side(coin, side) for side in Side}
-        return {
-            side: plan_side(
-                side,
-                self._gate.levels(coin, side),
-                fair_ticks=fair,
-                own=own[side],
-                opposite=own[side.opposite],
-                tolerance=self._tolerance,
-            )
-            for side in Side
-        }
+    def held(self, coin: str, side: Side, now: Nanos) -> bool:
+        """Return whether a side waits (rule 5)."""
+        until, _ = self._holds.get((coin, side), (now, 0))
+        return until > now
 
-    def ask(self, wanted: list[Place], now: Nanos) -> list[Effect]:
-        """Record an intent for each and ask risk for all of them."""
-        wanted = [place for place in wanted if not self._held(place[0], place[1], now)][:PLACES_MAX]
+    def ask(self, places: list[Wanted], modifies: list[Wanted], now: Nanos) -> list[Effect]:
+        """Record an intent for each of one kind, and ask risk for all of them (rule 1)."""
+        wanted = (modifies or [one for one in places if not self.held(one.coin, one.side, now)])[:PLACES_MAX]
         if self.busy or not wanted:
             return []
         self._sequence += 1
-        targets = {coin: self._gate.target(coin) for coin, _, _ in wanted}
-        orders = tuple(
-            self._intend(place, slot, mid_ticks=targets[place[0]].mid_ticks, now=now)
-            for slot, place in enumerate(wanted)
-        )
-        valid_until = Nanos(min(target.valid_until for target in targets.values()))
+        orders = tuple(self._intend(one, slot, now) for slot, one in enumerate(wanted))
+        valid_until = Nanos(min(self._gate.target(order.coin).valid_until for order in orders))
         deadline = Nanos(min(now + self._desk.settings.orders.approval_timeout_ms * MILLISECOND, valid_until))
         self._asking = _Asking(
             request_id=self._desk.new_id(), deadline=deadline, valid_until=valid_until, orders=orders
         )
         self._desk.count("intents", len(orders))
+        self._desk.count("requote.modify" if modifies else "requote.place", len(orders))
         request = ApprovalRequest(
             request_id=self._asking.request_id,
             epoch=self._desk.epoch,
             deadline=deadline,
-            places=tuple(order.intent() for order in orders),
+            places=tuple(order.intent() for order in orders if order.replaces is None),
+            modifies=tuple(
+                ModifyIntent(old_cloid=order.replaces, order=order.intent())
+                for order in orders
+                if order.replaces is not None
+            ),
             valid_until=valid_until,
         )
-        intents = [Record(IntentRecord(order=order.intent(), mid_ticks=order.mid_ticks)) for order in orders]
+        intents = [
+            Record(IntentRecord(order=order.intent(), mid_ticks=order.mid_ticks, replaces=order.replaces))
+            for order in orders
+        ]
         return [*intents, Send(request, to="risk")]
 
     # --- answers of risk ---------------------------------------------------------------------------------
@@ -134,6 +140,7 @@ class Placing:
         if len(signed) != len(approval.approved):
             closed = "risk signed an order that was not asked for"
             effects += self._desk.finding("approval", "", f"request {approval.request_id}: {closed}")
+        closed = closed or self._uncertain(signed)
         if closed:
             for order in signed:
                 effects += self._veto(order, closed, now)
@@ -191,22 +198,33 @@ class Placing:
 
     # --- parts -------------------------------------------------------------------------------------------
 
-    def _intend(self, place: Place, slot: int, *, mid_ticks: float, now: Nanos) -> TrackedOrder:
-        coin, side, level = place
+    def _intend(self, wanted: Wanted, slot: int, now: Nanos) -> TrackedOrder:
+        level, old = wanted.level, wanted.replaces
         order = TrackedOrder(
             cloid=make_cloid(self._desk.tag, self._desk.epoch, self._sequence, slot),
-            coin=coin,
-            side=side,
+            coin=wanted.coin,
+            side=wanted.side,
             price=level.ticks,
             size=level.lots,
             reduce_only=level.reduce_only,
             placed_at=now,
             state_changed_at=now,
             heard_at=now,
-            mid_ticks=mid_ticks,
+            mid_ticks=self._gate.target(wanted.coin).mid_ticks,
+            queue_ahead=self._queue.ahead(wanted.coin, wanted.side, level.ticks),
         )
+        if old is not None:
+            order.replaces, old.replaced_by = old.cloid, order.cloid
         self._desk.store.add(order)
         return order
+
+    def _uncertain(self, orders: list[TrackedOrder]) -> str:
+        """Rule 6; the signed action cannot be split here either."""
+        for order in orders:
+            old = self._desk.store.find(order.replaces, None)
+            if old is not None and old.gone_at is None and not old.terminal and not old.modifiable:
+                return f"{old.cloid} is {old.state} by now"
+        return ""
 
     def _closed(self, orders: list[TrackedOrder], now: Nanos) -> str:
         """Return why one of the coins may not be quoted any more; the signed action cannot be split."""
@@ -224,6 +242,10 @@ class Placing:
             order.check_at = Nanos(now + self._desk.settings.orders.order_expiry_ms * MILLISECOND)
             self._desk.store.move(order, Evidence.APPROVAL, why, now)  # the row of SENT says this too
             effects += self._desk.store.move(order, Evidence.POSTED, why, now)
+            old = self._desk.store.find(order.replaces, None)
+            if old is not None and old.modifiable:
+                old.check_at = order.check_at
+                effects += self._desk.store.move(old, Evidence.MODIFY_SENT, f"modified into {order.cloid}", now)
         post_id = self._desk.new_id()
         self._posts[post_id] = tuple(orders)
         self._desk.count("posts")
@@ -245,6 +267,9 @@ class Placing:
     def _veto(self, order: TrackedOrder, why: str, now: Nanos) -> list[Effect]:
         self._desk.count("vetoes")
         self._judge(order, refused=True, now=now)
+        old = self._desk.store.find(order.replaces, None)
+        if old is not None:
+            old.replaced_by = None
         return self._desk.store.move(order, Evidence.VETO, why, now)
 
     def _judge(self, order: TrackedOrder, *, refused: bool, now: Nanos) -> None:
@@ -258,10 +283,6 @@ class Placing:
             return  # others of the same batch
         wait = self._desk.settings.liveness.units(1 << min(times, HOLD_DOUBLINGS_MAX))
         self._holds[key] = (Nanos(now + wait), times + 1)
-
-    def _held(self, coin: str, side: Side, now: Nanos) -> bool:
-        until, _ = self._holds.get((coin, side), (now, 0))
-        return until > now
 
 
 def _words(veto: Veto | None) -> str:

@@ -46,7 +46,8 @@ class Rebuilding:
                 case CheckpointRecord():
                     self._on_checkpoint(row)
                 case IntentRecord():
-                    self._orders[row.order.cloid] = _order(row.order, row.mid_ticks)
+                    self._orders[row.order.cloid] = order = _order(row.order, row.mid_ticks)
+                    order.replaces = row.replaces
                 case TransitionRecord():
                     self._on_transition(row)
                 case FillRecord():

@@ -1,28 +1,46 @@
-"""Target against what may still fill: which orders to cancel and which to place. Pure.
+"""Target against what may still fill: which orders stay, which are changed, cancelled or new. Pure.
 
 Rules
   1. An order is kept when its price is within `price_tolerance` of the level's distance from fair, its remaining
      size within `size_tolerance`, and its reduce-only flag is the level's: queue position is worth more than a tick.
+     Further from fair than the level it is kept up to `queue_tolerance` of that distance, as long as replacing it
+     would not bring it much nearer to its fill (queue_value.py).
   2. An order is kept for one level only, the nearest; the innermost level chooses first.
-  3. What is not kept is cancelled, unless its cancel is on its way or the venue has not acknowledged it yet.
-  4. Never more orders on a side than the target wants there: an order that is being cancelled, or of which nothing
-     is known, may still fill and holds its place.
-  5. A new order never meets one of ours that may still fill on the other side.
+  3. What is not kept is replaced by a modify where that is safe: it rests and all its fills are counted, the gate lets
+     old and new count together, and its price is not `EXPOSED`. One message then does what takes two, the price is
+     never without an order, and the venue refuses the new one when the old one is gone.
+  4. The rest is cancelled at once, asking nobody, unless its cancel or modify is on its way or the venue has not
+     acknowledged it yet.
+  5. Never more orders on a side than the target wants there: an order that is being cancelled, or of which nothing
+     is known, may still fill and holds its place. The two orders of a modify hold one: at most one of them rests.
+  6. A new order never meets one of ours that may still fill on the other side.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final, Protocol
 
 from common.messages import QuoteLevel
-from common.units import Side
+from common.units import Lots, Side
 from services.order_management.tracked_order import TrackedOrder
+
+# Of the wanted distance from fair: an order nearer than that is in the way of the market. It is cancelled by the
+# canceller at once, for a modify waits for risk first.
+EXPOSED: Final = 0.5
+
+
+class QueueValue(Protocol):
+    """Says whether a place in the queue is worth keeping."""
+
+    def worth_keeping(self, order: TrackedOrder, level: QuoteLevel) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerance:
-    """Shares: of a level's distance from fair, and of its size."""
+    """Shares: of a level's distance from fair, the same with a good place in the queue, and of its size."""
 
     price: float
+    queue: float
     size: float
 
 
@@ -30,48 +48,96 @@ class Tolerance:
 class SidePlan:
     """What one side of one coin needs now."""
 
-    cancels: tuple[TrackedOrder, ...]
-    places: tuple[QuoteLevel, ...]
+    kept: int = 0
+    modifies: tuple[tuple[TrackedOrder, QuoteLevel], ...] = ()
+    cancels: tuple[TrackedOrder, ...] = ()
+    replaced: int = 0  # of the cancels: those that make way for a wanted level
+    places: tuple[QuoteLevel, ...] = ()
 
 
-def plan_side(
-    side: Side,
-    levels: Sequence[QuoteLevel],
-    *,
-    fair_ticks: float,
-    own: Sequence[TrackedOrder],
-    opposite: Iterable[TrackedOrder],
-    tolerance: Tolerance,
-) -> SidePlan:
-    """Compare one side; `own` and `opposite` are all orders of the coin that may still fill."""
-    free = [order for order in own if order.gone_at is None and not order.being_cancelled]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideState:
+    """One side as it is: all orders of the coin that may still fill, and what the limits leave."""
+
+    side: Side
+    fair_ticks: float
+    own: Sequence[TrackedOrder]
+    opposite: Sequence[TrackedOrder]
+    spare: Lots  # what may still be added while everything else may fill
+    may_modify: bool
+
+
+def plan_side(levels: Sequence[QuoteLevel], state: SideState, tolerance: Tolerance, queue: QueueValue) -> SidePlan:
+    """Compare one side with its target."""
+    free = [order for order in state.own if order.gone_at is None and _untouched(order)]
     wanted: list[QuoteLevel] = []
     for level in levels:
-        kept = _nearest(level, free, fair_ticks, tolerance)
+        kept = _nearest(level, free, state.fair_ticks, tolerance, queue)
         if kept is None:
             wanted.append(level)
         else:
             free.remove(kept)
-    room = max(0, len(levels) - len(own))
-    limit = [order.price for order in opposite]
+    kept_count = len(levels) - len(wanted)
+    crossed = [order.price for order in state.opposite]
+    wanted = [level for level in wanted if not _meets(state.side, level, crossed)]
+    modifies = _pair(wanted, free, state) if state.may_modify else ()
+    for order, level in modifies:
+        free.remove(order)
+        wanted.remove(level)
+    cancels = tuple(order for order in free if not order.unacknowledged)
+    successors = {order.replaces for order in state.own}
+    room = max(0, len(levels) - sum(order.cloid not in successors for order in state.own))
     return SidePlan(
-        cancels=tuple(order for order in free if not order.unacknowledged),
-        places=tuple(level for level in wanted if not _meets(side, level, limit))[:room],
+        kept=kept_count,
+        modifies=modifies,
+        cancels=cancels,
+        replaced=min(len(cancels), max(0, len(wanted) - room)),
+        places=tuple(wanted[:room]),
     )
 
 
+def _untouched(order: TrackedOrder) -> bool:
+    return not order.being_cancelled and order.replaced_by is None
+
+
 def _nearest(
-    level: QuoteLevel, orders: Iterable[TrackedOrder], fair_ticks: float, tolerance: Tolerance
+    level: QuoteLevel, orders: Iterable[TrackedOrder], fair_ticks: float, tolerance: Tolerance, queue: QueueValue
 ) -> TrackedOrder | None:
-    reach = tolerance.price * abs(level.ticks - fair_ticks)
+    distance = abs(level.ticks - fair_ticks)
     near = [
         order
         for order in orders
-        if abs(order.price - level.ticks) <= reach
-        and abs(order.remaining() - level.lots) <= tolerance.size * level.lots
+        if abs(order.remaining() - level.lots) <= tolerance.size * level.lots
         and order.reduce_only == level.reduce_only
+        and (
+            (gap := abs(order.price - level.ticks)) <= tolerance.price * distance
+            or (gap <= tolerance.queue * distance and _further(order, level) and queue.worth_keeping(order, level))
+        )
     ]
     return min(near, key=lambda order: (abs(order.price - level.ticks), order.cloid), default=None)
+
+
+def _further(order: TrackedOrder, level: QuoteLevel) -> bool:
+    return (level.ticks - order.price) * order.side.sign > 0
+
+
+def _pair(
+    wanted: Iterable[QuoteLevel], free: Iterable[TrackedOrder], state: SideState
+) -> tuple[tuple[TrackedOrder, QuoteLevel], ...]:
+    """Rule 3: each wanted level with the nearest order that may be changed into it."""
+    spare = state.spare
+    left = [order for order in free if order.modifiable]
+    pairs = []
+    for level in wanted:
+        reach = EXPOSED * abs(level.ticks - state.fair_ticks)
+        able = [order for order in left if (state.fair_ticks - order.price) * state.side.sign >= reach]
+        if not able or level.lots > spare:
+            continue
+        nearest = min(able, key=lambda order: (abs(order.price - level.ticks), order.cloid))
+        left.remove(nearest)
+        spare = Lots(spare - level.lots)
+        pairs.append((nearest, level))
+    return tuple(pairs)
 
 
 def _meets(side: Side, level: QuoteLevel, opposite: Iterable[int]) -> bool:

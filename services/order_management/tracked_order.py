@@ -24,11 +24,15 @@ class TrackedOrder:
     size: Lots  # unsigned, as sent
     placed_at: Nanos = Nanos(0)
     mid_ticks: float = 0.0  # when it was placed: what markouts are measured against
+    queue_ahead: Lots | None = None  # estimated lots in front of it at its price; None: not known
     reduce_only: bool = False
     tif: TimeInForce = TimeInForce.ALO
     oid: int | None = None
     state: OrderState = OrderState.INTENT
     state_changed_at: Nanos = Nanos(0)
+    # what it takes the place of, and what is to take its own: venue modifies, asked for or on their way
+    replaces: str | None = None
+    replaced_by: str | None = None
     # how it was approved
     approval_id: int | None = None
     nonce: int | None = None
@@ -40,6 +44,7 @@ class TrackedOrder:
     last_fill_at: Nanos | None = None
     # what the venue said last
     heard_at: Nanos = Nanos(0)
+    told_filled: Lots = Lots(0)  # the most that it said was filled while the order rests
     gone_at: Nanos | None = None  # when it said that the order left the book
     gone_filled: Lots | None = None  # and how much of it was filled by then, as far as it said
     denials: int = 0  # answers in a row that know no such order, after it must have arrived
@@ -114,6 +119,12 @@ class TrackedOrder:
     @property
     def being_cancelled(self) -> bool:
         return self.state in (OrderState.CANCEL_PENDING, OrderState.FILLED_DURING_CANCEL, OrderState.CANCEL_CONFIRMED)
+
+    @property
+    def modifiable(self) -> bool:
+        """True when it is known to rest, and every fill that the venue spoke of is counted."""
+        known = self.state in (OrderState.RESTING, OrderState.PARTIALLY_FILLED) and self.oid is not None
+        return known and self.gone_at is None and not self.orphan and self.told_filled <= self.filled
 
     def pending(self) -> Lots:
         """Return what may still be filled, at its worst."""

@@ -80,6 +80,8 @@ class Approvals:
         count = len(request.places) + len(request.modifies)
         if count > BATCH_MAX or (request.places and request.modifies):
             return VetoCode.BATCH, f"{len(request.places)} places and {len(request.modifies)} modifies in one action"
+        if len({modify.old_cloid for modify in request.modifies}) < len(request.modifies):
+            return VetoCode.BATCH, "an order is replaced twice in one action"
         return None
 
     def decide(

@@ -12,7 +12,7 @@ import msgspec
 
 from common.instrument import Instrument
 from common.messages import Fill, OrderUpdates, StreamFills
-from common.messages.orders import OrderIntent
+from common.messages.orders import ModifyIntent, OrderIntent
 from common.messages.venue import (
     AccountQuery,
     ActionStatus,
@@ -38,11 +38,17 @@ from tests.services.order_management.parts import BASE_MS
 
 
 class Body(msgspec.Struct, frozen=True):
-    """What model risk signs; an empty list of orders is a noop."""
+    """What model risk signs; without orders and modifies it is a noop."""
 
     nonce: int
     expires_ms: int
     orders: tuple[OrderIntent, ...] = ()
+    modifies: tuple[ModifyIntent, ...] = ()
+
+    @property
+    def new(self) -> tuple[OrderIntent, ...]:
+        """What it would place, whatever it takes away."""
+        return self.orders + tuple(modify.order for modify in self.modifies)
 
 
 @dataclass
@@ -82,6 +88,7 @@ class ModelVenue:
     updates: list[OrderUpdates] = field(default_factory=list)
     fills_told: list[StreamFills] = field(default_factory=list)
     placed_twice: list[str] = field(default_factory=list)
+    new_leg_first: bool = False  # which leg of a modify orderUpdates tell first
     ms: int = BASE_MS
     oids: Iterator[int] = field(default_factory=lambda: count(1_000))
     tids: Iterator[int] = field(default_factory=lambda: count(1))
@@ -105,7 +112,21 @@ class ModelVenue:
         if body.nonce in self.nonces:
             return Posted(post_id=post_id, error=f"Invalid nonce: duplicate nonce {body.nonce}")
         self.nonces.add(body.nonce)
-        return Posted(post_id=post_id, statuses=tuple(self._place(order, refuse=refuse) for order in body.orders))
+        placed = tuple(self._place(order, refuse=refuse) for order in body.orders)
+        return Posted(
+            post_id=post_id, statuses=placed + tuple(self._modify(one, refuse=refuse) for one in body.modifies)
+        )
+
+    def _modify(self, modify: ModifyIntent, *, refuse: bool) -> ActionStatus:
+        """Cancel and place: without the first there is no second, with it the second may still be refused."""
+        if self.cancel(modify.old_cloid) != "success":
+            return ActionStatus(kind="error", text="Cannot modify canceled or filled order")
+        cancelled = self.updates.pop()
+        status = self._place(modify.order, refuse=refuse)
+        self.updates.insert(len(self.updates) - (not self.new_leg_first), cancelled)
+        if status.kind == "error":
+            return ActionStatus(kind="error", text=f"Error placing new order during modify: {status.text}")
+        return status
 
     def _place(self, order: OrderIntent, *, refuse: bool) -> ActionStatus:
         if order.cloid and order.cloid in self.by_cloid:
@@ -123,11 +144,13 @@ class ModelVenue:
     def place_foreign(self, order: OrderIntent) -> None:
         self._place(order, refuse=False)
 
+    def rests(self, cloid: str) -> bool:
+        return cloid in self.by_cloid and self.orders[self.by_cloid[cloid]].status == "open"
+
     def cancel(self, cloid: str) -> str:
-        oid = self.by_cloid.get(cloid)
-        if oid is None or self.orders[oid].status != "open":
+        if not self.rests(cloid):
             return "Order was never placed, already canceled, or filled."
-        self.end(oid, "canceled")
+        self.end(self.by_cloid[cloid], "canceled")
         return "success"
 
     def end(self, oid: int, status: str) -> None:

@@ -59,19 +59,22 @@ def test_ladder_rests() -> None:
     assert not world.core._desk.counts.get("cancels")
 
 
-def test_replaced_only_when_gone() -> None:
-    """Rule 2: moved levels are cancelled at once; their places are taken when the venue proves them gone."""
+def test_a_move_is_one_cancel_and_one_modify() -> None:
+    """Rule 2: what the market comes to meet is cancelled at once, what it left behind is modified in one action."""
     world = quoted()
     world.shift = 1
     world.signals()
-    assert [len(request.cancels) for request in world.cancels] == [6, 6]
-    assert not world.requests
+    assert [len(request.cancels) for request in world.cancels] == [3, 3]
+    (request,) = world.requests
+    assert not isinstance(request, NoopRequest)
+    assert (len(request.places), len(request.modifies)) == (0, 3)
     world.advance(400)
     assert len(world.cancels) == 2, "a cancel under way is not repeated"
+    while world.requests:
+        world._serve(world.requests, world._answer_request, first=True)
     world._cancel(world.cancels.pop(0))
-    assert not world.requests
     world._tell_update()
-    assert [len(request.places) for request in world.requests if not isinstance(request, NoopRequest)] == [1]
+    assert [len(again.places) for again in world.requests if not isinstance(again, NoopRequest)] == [1]
     world.settle()
 
 

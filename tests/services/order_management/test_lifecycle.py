@@ -3,6 +3,7 @@
 import pytest
 
 from common.messages import OrderState
+from common.messages.orders import OrderState as S
 from services.order_management.lifecycle import FINAL, MAY_STILL_FILL, REFUSED, TRANSITIONS, Evidence, next_state
 
 
@@ -41,8 +42,18 @@ def test_doubt_never_ends(state: OrderState) -> None:
     assert after is None or after in MAY_STILL_FILL
 
 
-def test_every_state_but_modify_is_reached() -> None:
+def test_every_state_is_reached() -> None:
     """A state that nothing leads to would be a promise without a keeper."""
     reached = {state for row in TRANSITIONS.values() for state in row.values()}
-    assert set(OrderState) - reached == {OrderState.INTENT, OrderState.MODIFY_PENDING}
+    assert set(OrderState) - reached == {OrderState.INTENT}
     assert {*FINAL, *MAY_STILL_FILL} | {OrderState.INTENT} == set(OrderState)
+
+
+def test_a_modify_ends_by_its_own_leg_alone() -> None:
+    """Rule 5: entered only from what rests; an old "open" and doubt leave it, its end or proof of no effect ends it."""
+    entered = {state for state in OrderState if Evidence.MODIFY_SENT in TRANSITIONS[state]}
+    assert entered == {OrderState.RESTING, OrderState.PARTIALLY_FILLED}
+    stays = {evidence for evidence, to in TRANSITIONS[S.MODIFY_PENDING].items() if to is S.MODIFY_PENDING}
+    assert stays == {Evidence.RESTS, Evidence.DOUBT, Evidence.PART_FILLED}
+    assert next_state(S.MODIFY_PENDING, Evidence.MODIFY_OFF) is S.UNKNOWN
+    assert next_state(S.MODIFY_PENDING, Evidence.CANCEL_ASKED) is S.CANCEL_PENDING

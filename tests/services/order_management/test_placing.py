@@ -22,17 +22,15 @@ from common.messages.venue import ActionStatus
 from common.units import Lots, Nanos
 from tests.services.order_management.model_venue import Body
 from tests.services.order_management.parts import posture, seconds, target
+from tests.services.order_management.wires import asked_for
 from tests.services.order_management.world import World, quoted
 
 
 def asked() -> tuple[World, ApprovalRequest]:
-    """A quiet world whose next target moved: everything is cancelled and asked for anew."""
+    """A quiet world in which the venue ended every order: everything is asked for anew."""
     world = quoted()
-    world.shift = 1
-    world.signals()
-    while world.cancels or world.answers:
-        world._serve(world.cancels, world._cancel, first=True)
-        world._serve(world.answers, world.send, first=True)
+    for resting in world.venue.open():
+        world.venue.end(resting.oid, "marginCanceled")
     told = tuple(one for message in world.venue.updates for one in message.updates)
     world.venue.updates.clear()
     world.send(OrderUpdates(updates=told, received_at=world.now))
@@ -42,13 +40,28 @@ def asked() -> tuple[World, ApprovalRequest]:
     return world, request
 
 
+def changed() -> tuple[World, ApprovalRequest]:
+    """A quiet world whose target moved up: the bids are to be modified; the asks are cancelled."""
+    world = quoted()
+    world.shift = 1
+    world.signals()
+    request = world.requests.pop()
+    assert isinstance(request, ApprovalRequest)
+    return world, request
+
+
+def old_states(world: World, request: ApprovalRequest) -> set[S]:
+    found = [world.core._desk.store.find(modify.old_cloid, None) for modify in request.modifies]
+    return {order.state for order in found if order is not None}
+
+
 def states(world: World, request: ApprovalRequest) -> set[S]:
-    found = [world.core._desk.store.find(order.cloid, None) for order in request.places]
+    found = [world.core._desk.store.find(order.cloid, None) for order in asked_for(request)]
     return {order.state for order in found if order is not None}
 
 
 def approve(world: World, request: ApprovalRequest) -> Approval:
-    return world._approval(request, list(request.places))
+    return world._approval(request, list(asked_for(request)))
 
 
 def hand(world: World, message: Message) -> list[object]:
@@ -65,7 +78,6 @@ def test_one_request_for_all_coins_after_its_intents() -> None:
     assert {order.coin for order in request.places} == {"BTC", "ETH"}
     world.shift = 2
     world.signals()
-    world._serve(world.cancels, world._cancel, first=True)
     assert world.requests == []
 
 
@@ -222,3 +234,139 @@ def test_target_lapses_before_the_timeout() -> None:
     if world.requests:
         assert world.requests[0].deadline <= world.now + seconds(0.2)
     assert Lots(0) == world.venue.pending("BTC", request.places[0].side)
+
+
+# --- modifies --------------------------------------------------------------------------------------
+
+
+def test_modifies_are_asked_as_one() -> None:
+    """Rule 1: one request and one intent each, that names what it replaces; nothing is pending until it is posted."""
+    world, request = changed()
+    assert not request.places
+    assert len(request.modifies) == 3
+    rows = [row for row in world.journal if isinstance(row, IntentRecord)][-3:]
+    assert [(row.order, row.replaces) for row in rows] == [(one.order, one.old_cloid) for one in request.modifies]
+    assert old_states(world, request) == {S.RESTING}
+    world.signals()
+    assert not world.requests, "one at a time"
+
+
+def test_both_legs_count_once_posted() -> None:
+    """Rule 3: SENT and MODIFY_PENDING are recorded before the bytes; old leaves and new size count together."""
+    world, request = changed()
+    before, _ = world.core._desk.store.exposure["BTC"].pending_exposure()
+    effects = hand(world, approve(world, request))
+    (post,) = [effect for effect in effects if isinstance(effect, Post)]
+    rows = effects[: effects.index(post)]
+    assert msgspec.json.decode(post.body, type=Body).modifies == request.modifies
+    recorded = [one.row.state for one in rows if isinstance(one, Record) and isinstance(one.row, TransitionRecord)]
+    assert recorded == [S.SENT, S.MODIFY_PENDING] * 3
+    after, _ = world.core._desk.store.exposure["BTC"].pending_exposure()
+    assert (before, after) == (1_500, 3_000)
+
+
+def test_a_vetoed_modify_becomes_a_cancel() -> None:
+    """Rule 5: of the vetoed side; nothing of it is modified while it waits."""
+    world, request = changed()
+    while world.cancels:
+        world._serve(world.cancels, world._cancel, first=True)
+        world._serve(world.answers, world.send, first=True)
+    world.send(world._approval(request, []))
+    cancelled = {cancel.cloid for one in world.cancels for cancel in one.cancels}
+    assert cancelled == {modify.old_cloid for modify in request.modifies}
+    assert not world.posts
+    world.settle()
+
+
+@pytest.mark.parametrize("how", ["cancel", "fill untold", "gone"])
+def test_an_uncertain_old_order_stops_the_action(how: str) -> None:
+    """Rule 6: being cancelled, or a fill that the venue spoke of and nobody showed; gone is no harm."""
+    world, request = changed()
+    old = world.core._desk.store.open[request.modifies[0].old_cloid]
+    assert old.oid is not None
+    if how == "cancel":
+        world.core._cancelling.cancel([old], "test", world.now)
+    elif how == "gone":
+        world.venue.end(old.oid, "marginCanceled")
+        world._tell_update()
+    else:
+        world.venue.fill(old.oid, 100)
+        world._tell_update()
+        assert (old.told_filled, old.filled) == (100, 0)
+    effects = hand(world, approve(world, request))
+    assert bool([effect for effect in effects if isinstance(effect, Post)]) is (how == "gone")
+    world.settle()
+
+
+def test_no_modify_while_a_fill_is_untold() -> None:
+    """Requote rule 3: what the venue said was filled must be counted first; until then a cancel is all that is safe."""
+    world = quoted()
+    (resting,) = [one for one in world.venue.open() if one.order.ticks == 999_700]
+    world.venue.fill(resting.oid, 50)
+    world._tell_update()
+    world.shift = 1
+    world.signals()
+    (request,) = [one for one in world.requests if isinstance(one, ApprovalRequest)]
+    assert len(request.modifies) == 2
+    assert resting.order.cloid not in {modify.old_cloid for modify in request.modifies}
+    assert resting.order.cloid in {cancel.cloid for one in world.cancels for cancel in one.cancels}
+    world.settle()
+
+
+@pytest.mark.parametrize(
+    ("error", "new", "old"),
+    [
+        ("Error placing new order during modify: Post only order would have", S.REJECTED, S.CANCEL_CONFIRMED),
+        ("Cannot modify canceled or filled order", S.REJECTED, S.UNKNOWN),
+        ("Order has invalid price.", S.REJECTED, S.UNKNOWN),
+    ],
+)
+def test_the_refusals_of_a_modify(error: str, new: S, old: S) -> None:
+    """Facts rule 7: the cancel leg alone ends the old order; any other refusal is asked about."""
+    world, request = changed()
+    status = ActionStatus(kind="error", text=error)
+    world.send(Posted(post_id=posted(world, request), statuses=(status,) * 3))
+    assert states(world, request) == {new}
+    assert old_states(world, request) == {old}
+    world.settle()
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_a_modify_without_an_answer(sent: bool) -> None:
+    """Rule 4: in doubt both legs count; what never left the house frees the old order, after a question."""
+    world, request = changed()
+    world.send(PostFailed(post_id=posted(world, request), sent=sent, reason="x"))
+    assert states(world, request) == {S.UNKNOWN if sent else S.REJECTED}
+    assert old_states(world, request) == {S.MODIFY_PENDING if sent else S.UNKNOWN}
+    bid, _ = world.core._desk.store.exposure["BTC"].pending_exposure()
+    assert bid == (3_000 if sent else 1_500)
+    world.settle()
+
+
+@pytest.mark.parametrize("new_first", [True, False])
+@pytest.mark.parametrize("told", ["answer", "updates"])
+def test_the_two_legs_in_either_order(told: str, new_first: bool) -> None:
+    """Facts rule 7: the new leg proves the old one's end, the old one's end proves nothing of the new."""
+    world, request = changed()
+    world.venue.new_leg_first = new_first
+    world.send(approve(world, request))
+    post_id, body = world.posts.pop()
+    answer = world.venue.receive(post_id, body)
+    if told == "answer":
+        world.send(answer)
+        assert (states(world, request), old_states(world, request)) == ({S.RESTING}, {S.CANCEL_CONFIRMED})
+    else:
+        world._tell_update()
+        first = request.modifies[0]
+        store = world.core._desk.store
+        old, new = store.find(first.old_cloid, None), store.find(first.order.cloid, None)
+        assert old is not None
+        assert new is not None
+        assert old.state is (S.CANCEL_CONFIRMED if new_first else S.CANCELLED)
+        assert new.state is (S.RESTING if new_first else S.SENT)
+    while world.venue.updates:
+        world._tell_update()
+    assert (states(world, request), old_states(world, request)) == ({S.RESTING}, {S.CANCELLED})
+    bid, _ = world.core._desk.store.exposure["BTC"].pending_exposure()
+    assert bid == 1_500
+    world.settle()

@@ -3,7 +3,7 @@
 import msgspec
 
 from common.ledger import fill_key
-from common.messages import OrderState, ServiceState
+from common.messages import OrderIntent, OrderState, ServiceState
 from common.units import Side
 from services.order_management.core import OrderManagement
 from tests.services.order_management.model_venue import Body, ModelVenue
@@ -42,18 +42,20 @@ def _check_worst_case(
         if fill.oid in foreign and fill.coin == coin and fill.venue_ms > books.anchor_ms and fill_key(fill) not in known
     )
     position = venue.position.get(coin, 0) - unheard
-    bodies = [msgspec.json.decode(raw, type=Body) for raw in flying]
-    arriving = [
-        order
-        for body in bodies
-        if body.nonce not in venue.nonces and venue.ms <= body.expires_ms
-        for order in body.orders
-        if order.coin == coin
-    ]
+    arriving = [order for raw in flying for order in _arriving(raw, venue) if order.coin == coin]
     buying = sum(order.lots for order in arriving if order.side is Side.BUY)
     selling = sum(order.lots for order in arriving if order.side is Side.SELL)
     assert longest >= position + venue.pending(coin, Side.BUY) + buying
     assert shortest <= position - venue.pending(coin, Side.SELL) - selling
+
+
+def _arriving(raw: bytes, venue: ModelVenue) -> tuple[OrderIntent, ...]:
+    """What these bytes may still place; of a modify also while its old order rests, for both legs must count."""
+    body = msgspec.json.decode(raw, type=Body)
+    if body.nonce in venue.nonces or venue.ms > body.expires_ms:
+        return ()
+    able = tuple(one.order for one in body.modifies if venue.rests(one.old_cloid))
+    return body.orders + able
 
 
 def check_settled(core: OrderManagement, venue: ModelVenue) -> None:

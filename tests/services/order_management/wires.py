@@ -49,6 +49,11 @@ Act = Callable[..., None]
 Waiting = list[Any]  # requests, answers or news: whatever `Act` takes
 
 
+def asked_for(request: ApprovalRequest) -> tuple[OrderIntent, ...]:
+    """The orders that a request wants signed, whatever they replace."""
+    return request.places + tuple(modify.order for modify in request.modifies)
+
+
 class Crash(Exception):
     """The process is killed between two effects."""
 
@@ -129,7 +134,7 @@ class Wires:
                 self.said[type(fact), key(fact)] = fact
             case Send(message=ApprovalRequest() | NoopRequest() | CancelRequest() as request):
                 if isinstance(request, ApprovalRequest):
-                    assert {order.cloid for order in request.places} <= set(self.cloids), "an intent before it is asked"
+                    assert {order.cloid for order in asked_for(request)} <= set(self.cloids), "an intent before"
                 if self._now_and_then(0.03):
                     kind = type(request).__name__
                     self.inner.append(
@@ -157,7 +162,7 @@ class Wires:
     def _check_recorded(self, raw: bytes) -> None:
         """Every order that leaves has its intent and its SENT in the journal."""
         sent = {row.cloid for row in self.journal if isinstance(row, TransitionRecord) and row.state is OrderState.SENT}
-        for order in msgspec.json.decode(raw, type=Body).orders:
+        for order in msgspec.json.decode(raw, type=Body).new:
             assert order.cloid in sent
             assert order.cloid in self.cloids
 
@@ -222,13 +227,18 @@ class Wires:
             body = msgspec.json.encode(Body(nonce=request.nonce, expires_ms=2**62))
             self.send(NoopSigned(request_id=request.request_id, nonce=request.nonce, body=body))
             return
-        approved = [order for order in request.places if not self._now_and_then(0.1)]
+        approved = [order for order in asked_for(request) if not self._now_and_then(0.1)]
         self.send(self._approval(request, approved))
 
     def _approval(self, request: ApprovalRequest, approved: list[OrderIntent]) -> Approval:
         self.nonce += 1
         expires = self.venue.ms + EXPIRY_MS
-        body = Body(nonce=self.nonce, expires_ms=expires, orders=tuple(approved))
+        body = Body(
+            nonce=self.nonce,
+            expires_ms=expires,
+            orders=tuple(order for order in request.places if order in approved),
+            modifies=tuple(modify for modify in request.modifies if modify.order in approved),
+        )
         return Approval(
             request_id=request.request_id,
             epoch=request.epoch,
@@ -239,7 +249,7 @@ class Wires:
             expires_after=Millis(expires),
             approved=tuple(order.cloid for order in approved),
             vetoes=tuple(
-                Veto(cloid=order.cloid, code="test", detail="") for order in request.places if order not in approved
+                Veto(cloid=order.cloid, code="test", detail="") for order in asked_for(request) if order not in approved
             ),
         )
 
@@ -248,6 +258,7 @@ class Wires:
             self.ghosts.append(body)  # it may arrive later, or never
             self.answers.append(PostFailed(post_id=post_id, sent=True, reason="no answer"))
             return
+        self.venue.new_leg_first = self.chance.random() < 0.5
         posted = self.venue.receive(post_id, body, refuse=self._now_and_then(0.1))
         if self._now_and_then(0.03):
             posted = self.venue.receive(post_id, body)  # delivered twice, and the second answer is heard

@@ -1,0 +1,76 @@
+"""One requote, and what it costs."""
+
+import pytest
+from msgspec.structs import replace
+
+from common.actor import Send
+from common.messages import ApprovalRequest
+from common.units import Nanos, Side
+from services.order_management.placing import Wanted
+from tests.services.order_management import wires
+from tests.services.order_management.parts import level, seconds, target
+from tests.services.order_management.world import World, quoted
+
+
+def counts(world: World) -> dict[str, int]:
+    decided = {name: times for name, times in world.core._desk.counts.items() if name.startswith("requote.")}
+    return {name.removeprefix("requote."): times for name, times in decided.items() if times}
+
+
+def asked(world: World) -> list[ApprovalRequest]:
+    return [request for request in world.requests if isinstance(request, ApprovalRequest)]
+
+
+def test_equal_targets_cause_nothing() -> None:
+    """A thousand repetitions of what rests: no cancel, no request, and twelve orders kept each time."""
+    world = quoted()
+    before = counts(world)
+    nonce, cloids = world.nonce, len(world.cloids)
+    for _ in range(1_000):
+        world.send(world.target("BTC"))
+    assert (world.nonce, len(world.cloids), asked(world), world.cancels) == (nonce, cloids, [], [])
+    kept = counts(world).pop("keep") - before.pop("keep")
+    assert kept == 6_000
+    assert {**counts(world), "keep": 0} == {**before, "keep": 0}
+
+
+def test_a_requote_is_two_messages() -> None:
+    """Rules 1 and 2: of a three-level ladder that moved, one cancel request and one placing action."""
+    world = quoted()
+    before = counts(world)
+    world.shift = 1
+    world.send(world.target("BTC"))
+    assert (len(world.cancels), len(asked(world))) == (1, 1)
+    for _ in range(20):
+        world.send(world.target("BTC"))
+    assert (len(world.cancels), len(asked(world))) == (1, 1), "one action of a kind in flight"
+    made = {name: times - before.get(name, 0) for name, times in counts(world).items()}
+    assert (made["modify"], made["replace"], made.get("cancel", 0), made.get("place", 0)) == (3, 3, 0, 0)
+    world.settle()
+
+
+def test_modifies_go_before_new_orders() -> None:
+    """Rule 2: one action holds one kind, and what rests at a wrong price is asked for first."""
+    world = quoted()
+    old = world.core._desk.store.side("BTC", Side.BUY)[0]
+    new, moved = Wanted("BTC", Side.BUY, level(999_400)), Wanted("BTC", Side.BUY, level(999_800), old)
+    (request,) = [
+        effect.message
+        for effect in world.core._placing.ask([new], [moved], world.now)
+        if isinstance(effect, Send) and isinstance(effect.message, ApprovalRequest)
+    ]
+    assert [(one.old_cloid, one.order.ticks) for one in request.modifies] == [(old.cloid, 999_800)]
+    assert request.places == ()
+
+
+@pytest.mark.parametrize(("usd", "modified"), [(3_001.5, 3), (3_001.4, 2), (2_001.0, 1), (2_000.9, 0)])
+def test_room_for_old_and_new(usd: float, modified: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule 3: 1,500 lots of bids rest; each 500 more at the new fair price let one be modified, the others make way."""
+    coins = {coin: replace(limits, max_position_usd=usd) for coin, limits in wires.SETTINGS.coins.items()}
+    monkeypatch.setattr(wires, "SETTINGS", replace(wires.SETTINGS, coins=coins))
+    world = quoted()
+    world.shift = 1
+    world.send(world.target("BTC"))
+    assert sum(len(request.modifies) for request in asked(world)) == modified
+    world.send(target("BTC", fair=0.0, valid_until=Nanos(world.now + seconds(4))))
+    world.settle()
