@@ -197,7 +197,8 @@ def test_open_after_gone_is_old_news() -> None:
 
 @pytest.mark.parametrize("word", [*DOCUMENTED, "somethingNew", "newCanceled", "newRejected", ""])
 @pytest.mark.parametrize(
-    "state", [S.SENT, S.UNKNOWN, S.RESTING, S.PARTIALLY_FILLED, S.CANCEL_PENDING, S.CANCEL_CONFIRMED]
+    "state",
+    [S.SENT, S.UNKNOWN, S.RESTING, S.PARTIALLY_FILLED, S.MODIFY_PENDING, S.CANCEL_PENDING, S.CANCEL_CONFIRMED],
 )
 def test_every_status_string(word: str, state: OrderState) -> None:
     """Rule 3: known and unknown strings in every state: no exception, and never an end without proof."""

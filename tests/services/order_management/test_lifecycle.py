@@ -5,6 +5,7 @@ import pytest
 from common.messages import OrderState
 from common.messages.orders import OrderState as S
 from services.order_management.lifecycle import FINAL, MAY_STILL_FILL, REFUSED, TRANSITIONS, Evidence, next_state
+from tests.services.order_management.picture import ARCHITECTURE, drawn
 
 
 @pytest.mark.parametrize("state", OrderState)
@@ -57,3 +58,12 @@ def test_a_modify_ends_by_its_own_leg_alone() -> None:
     assert stays == {Evidence.RESTS, Evidence.DOUBT, Evidence.PART_FILLED}
     assert next_state(S.MODIFY_PENDING, Evidence.MODIFY_OFF) is S.UNKNOWN
     assert next_state(S.MODIFY_PENDING, Evidence.CANCEL_ASKED) is S.CANCEL_PENDING
+
+
+def test_the_picture_is_of_this_table() -> None:
+    """ARCHITECTURE.md shows the table as it is; `python -m tests.services.order_management.picture` draws it anew."""
+    text = ARCHITECTURE.read_text()
+    assert drawn(text) == text
+    assert drawn(text).count("stateDiagram-v2") == 1
+    with pytest.raises(ValueError, match="no place"):
+        drawn("# Architecture")

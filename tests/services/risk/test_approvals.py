@@ -104,7 +104,7 @@ def test_requests_that_are_refused_whole(late: int, lapsed: int, epoch: int, cod
 
 
 def test_a_batch_is_one_action() -> None:
-    """Rule 1: places and modifies never share one, an order is replaced once, and a hundred orders are as many as it takes."""
+    """Rule 1: places and modifies never share one, nothing is replaced twice, and a hundred orders are enough."""
     scene = Scene().ready()
     change = ModifyIntent(old_cloid=cloid(1), order=bid(2))
     scene.send(scene.request(bid(3), modifies=(change,)))
