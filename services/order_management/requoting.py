@@ -1,4 +1,4 @@
-"""One requote: all open coins against their targets; at most one cancel request a coin and one placing action for all.
+"""One requote of all open coins: at most one cancel request a coin and one placing action for all.
 
 Rules
   1. Cancels go to the canceller at once and ask nobody; at most one such request of a coin is in flight.
@@ -71,5 +71,5 @@ class Requoting:
         if fair_ticks < 1:
             return Lots(0)  # a target without a price
         limit = int(self._desk.settings.coins[coin].max_position_usd * MICROS_PER_USD) // ceil(fair_ticks)
-        longest, shortest = self._desk.store.exposure[coin].worst_case_positions(self._desk.ledger.lots(coin))
+        shortest, longest = self._desk.store.exposure[coin].worst_case_positions(self._desk.ledger.lots(coin))
         return Lots(limit - longest if side is Side.BUY else limit + shortest)

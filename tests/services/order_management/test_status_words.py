@@ -1,4 +1,4 @@
-"""Each status that the venue documents, one by one, as the last word on an order that rests with 100 of 500 untold."""
+"""Each status that the venue documents, as the last word on an order that rests."""
 
 import pytest
 
