@@ -37,6 +37,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str = ""
     by: str = ""
     at_ms: Annotated[int, Meta(ge=0, lt=1 << 53)] = 0
+    everything: bool = False
 
 
 class HaltDir:
@@ -45,7 +46,7 @@ class HaltDir:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def add(self, cause: str, evidence: str, by: str) -> HaltFile:
+    def add(self, cause: str, evidence: str, by: str, *, everything: bool = False) -> HaltFile:
         """Halt, durably; Unrecoverable when the disk refuses (the caller has to stop trading by itself)."""
         at_ms = time.time_ns() // MILLISECOND  # for people, and for the order of the files
         name = f"{at_ms}-{re.sub('[^a-z_]', '', by) or 'unknown'}-{secrets.token_hex(4)}.json"
@@ -54,6 +55,7 @@ class HaltDir:
             evidence=_plain(evidence, EVIDENCE_MAX),
             by=_plain(by, CAUSE_MAX),
             at_ms=at_ms,
+            everything=everything,
         )
         # made in place, not renamed into it: if the disk fills up in between, the empty file halts as well
         try:
@@ -119,6 +121,7 @@ def _file(name: str, content: Content) -> HaltFile:
         evidence=content.evidence[:EVIDENCE_MAX],
         by=content.by[:CAUSE_MAX],
         at_ms=Millis(content.at_ms),
+        everything=content.everything,
     )
 
 

@@ -76,6 +76,7 @@ class HaltFile(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str = ""
     by: str = ""
     at_ms: Millis = Millis(0)  # venue or wall time, for people
+    everything: bool = False  # orders of others on the account are to be cancelled too
 
 
 class HaltDirectory(Message, frozen=True, kw_only=True):

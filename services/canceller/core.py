@@ -2,7 +2,8 @@
 
 Rules
   1. A cancel by cloid goes out at once when risk announced that cloid; an unknown one only when the venue lists it.
-  2. What is not ours is never cancelled: the house tag decides.
+  2. What is not ours is never cancelled: the house tag decides. Only a halt that a person asked for with everything
+     cancels the orders of others too, by oid.
   3. risk or order_management silent for the limit: everything of ours is swept (sweep.py), again while it lasts.
   4. A firing counts when something of ours rested and the silent service had not announced its stop; the
      `firings_max`-th counted one in 10 minutes latches.
@@ -51,7 +52,7 @@ from common.units import MILLISECOND, SECOND, Millis, Nanos
 from common.venue_clock import VenueClock
 from services.canceller.dead_man import DeadMan
 from services.canceller.silence import Firings, Silence
-from services.canceller.sweep import Sweep
+from services.canceller.sweep import Sweep, batches
 
 Inbox: TypeAlias = (
     Wake
@@ -75,7 +76,6 @@ Inbox: TypeAlias = (
 
 WATCHED: Final = ("risk", "order_management")
 KNOWN_MAX: Final = 20_000  # cloids that risk announced; an older one is looked up at the venue instead
-BATCH_MAX: Final = 200  # venue rule: items per action
 PAUSE_UNITS: Final = 4  # we wake every unit; a gap of this many means that this process itself stood still
 POST_LIFE: Final = Nanos(2 * SECOND)  # a cancel that could not leave by then is asked for anew
 LIST_READ: Final = Nanos(15 * SECOND)  # open orders are read this often when nothing fires: four times a minute
@@ -246,8 +246,7 @@ class Canceller:
             query_id = self._new_id()
             self._checking[query_id] = (request, unknown)
             effects.append(Ask(query_id, OpenOrdersQuery()))
-        for start in range(0, len(known), BATCH_MAX):
-            batch = known[start : start + BATCH_MAX]
+        for batch in batches(known):
             effects += self._sign(CancelOrders(batch), Posting(cancels=batch, request=request), now)
         return effects
 
@@ -270,6 +269,7 @@ class Canceller:
             self._join_sweep("halted", now, None)
             assert self._sweep is not None
             self._sweep.empty_reads = 3
+            self._sweep.everybodys = any(file.everything for file in directory.files)
             self._sweep.not_before = Nanos(now + last_arrival * MILLISECOND)
         return []
 
@@ -290,16 +290,13 @@ class Canceller:
         return self._on_sweep_read(self._sweep, message, now)
 
     def _on_sweep_read(self, sweep: Sweep, listed: VenueOpenOrders, now: Nanos) -> list[Effect]:
-        ours = tuple(
-            Cancel(coin=order.coin, cloid=order.cloid) for order in listed.orders if is_ours(order.cloid, self._tag)
-        )
+        resting = sweep.resting(listed.orders, self._tag)
         effects: list[Effect] = []
         first = not sweep.rested
-        if sweep.on_read(ours, now):
+        if sweep.on_read(resting, now):
             if sweep.counts and first:
                 effects += self._count_firing(now)
-            for start in range(0, len(ours), BATCH_MAX):
-                batch = ours[start : start + BATCH_MAX]
+            for batch in batches(resting):
                 effects += self._sign(CancelOrders(batch), Posting(cancels=batch, sweep=True), now)
         elif sweep.done:
             effects += self._end_sweep(sweep)
@@ -325,13 +322,8 @@ class Canceller:
         found = tuple(c for c in unknown if (c.cloid if c.cloid is not None else c.oid) in listed)
         missing = tuple(CancelOutcome(cancel=c, status="not open at the venue") for c in unknown if c not in found)
         effects: list[Effect] = [self._answer(request, outcomes=missing)] if missing else []
-        by_cloid = tuple(c for c in found if c.cloid is not None)
-        by_oid = tuple(c for c in found if c.cloid is None)
-        for batch in (by_cloid, by_oid):
-            if batch:
-                effects += self._sign(
-                    CancelOrders(batch[:BATCH_MAX]), Posting(cancels=batch[:BATCH_MAX], request=request), now
-                )
+        for batch in batches(found):
+            effects += self._sign(CancelOrders(batch), Posting(cancels=batch, request=request), now)
         return effects
 
     def _count_firing(self, now: Nanos) -> list[Effect]:

@@ -4,8 +4,8 @@ Whoever does not know risk's nonces must wait until everything that was signed b
 Rules
   1. The first answer after the file was written dates it: the file is not later than the end of that second.
   2. A look counts when its own date is past that by order_expiry + margin, all in venue time.
-  3. Contained is three counted looks in a row without an order of ours. A failed look, one without a date, and one
-     that shows an order begin the row anew.
+  3. Contained is three counted looks in a row without an order of ours, or without any where everything is to go. A
+     failed look, one without a date, and one that shows an order begin the row anew.
 """
 
 from typing import Final
@@ -19,7 +19,8 @@ LOOK_GAP_S: Final = 0.25
 class Containment:
     """Takes one look after the other, None where the venue gave no believable answer."""
 
-    def __init__(self, window_ms: int) -> None:
+    def __init__(self, window_ms: int, *, everything: bool = False) -> None:
+        self._everything = everything
         self._window_s = -(-window_ms // 1_000)
         self._counts_from_s: int | None = None
         self._empty = 0
@@ -46,7 +47,14 @@ class Containment:
         elif look.ours:
             self._empty = 0
             self.detail = f"{len(look.ours)} orders of ours rest"
+        elif look.foreign and self._everything:
+            self._empty = 0
+            coins = ", ".join(sorted({order.coin for order in look.foreign}))
+            self.detail = f"{len(look.foreign)} orders of others rest in {coins}; of a coin that is not configured "
+            self.detail += "you have to cancel them yourself"
         else:
             self._empty += 1
-            self.detail = f"nothing of ours rests, seen {self._empty} of {LOOKS_NEEDED} times"
+            self.detail = (
+                f"nothing{'' if self._everything else ' of ours'} rests, seen {self._empty} of {LOOKS_NEEDED} times"
+            )
         return self.proven

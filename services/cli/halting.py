@@ -25,21 +25,24 @@ TELL_S_MAX: Final = 0.5  # they look by themselves at their next heartbeat
 ASK_S_MAX: Final = 0.5
 
 
-def halt(home: Home, reason: str, timeout_s: float) -> int:
-    """Halt and wait for the proof; 0 when it is there, 3 when only the file is."""
+def halt(home: Home, reason: str, timeout_s: float, *, everything: bool = False) -> int:
+    """Halt and wait for the proof; 0 when it is there, 3 when only the file is.
+
+    `everything` has the canceller cancel the orders of others on the account too.
+    """
     if not home.path.is_dir():
         raise ConfigFault(f"{home.path}: there is no such home; name it with --home")
     until = time.monotonic() + timeout_s
     home.prepare()
-    file = HaltDir(home.halt).add("operator", reason, "mm")
+    file = HaltDir(home.halt).add("operator", reason, "mm", everything=everything)
     print(f"halt file written: {home.halt / file.name}", flush=True)  # noqa: T201  # a command speaks on stdout
     tell(home)
     settings = settings_of(home)
     if settings is None:
         exits.report("nothing was ever started on this home, so there is nothing to prove")
         return exits.NOT_YET
-    containment = Containment(settings.orders.order_expiry_ms + settings.orders.margin_ms)
-    proof = _prove(home, containment, until)
+    containment = Containment(settings.orders.order_expiry_ms + settings.orders.margin_ms, everything=everything)
+    proof = _prove(home, containment, until, everything=everything)
     if proof:
         print(f"CONTAINED: {proof}")  # noqa: T201  # same
         return exits.OK
@@ -65,8 +68,11 @@ def tell(home: Home) -> None:
         list(pool.map(notify, alive))
 
 
-def _prove(home: Home, containment: Containment, until: float) -> str:
-    """Wait for risk's word, or look at the venue while risk says nothing; return who proved it, "" for nobody."""
+def _prove(home: Home, containment: Containment, until: float, *, everything: bool) -> str:
+    """Wait for risk's word, or look at the venue while risk says nothing; return who proved it, "" for nobody.
+
+    Of the orders of others risk says nothing, so where everything is to go the venue is looked at in any case.
+    """
     try:
         reader: VenueReader | None = reader_of(home)
     except ConfigFault as fault:
@@ -74,14 +80,15 @@ def _prove(home: Home, containment: Containment, until: float) -> str:
         containment.detail = str(fault)
     next_look = time.monotonic()
     while time.monotonic() < until:
-        word = risk_word(home)
+        word = None if everything else risk_word(home)
         if word is not None:
             if word.halted and word.latched and word.contained:
                 return "risk has latched it and proved that nothing of ours can arrive or rest"
             containment.detail = f"risk is at work: latched {word.latched}, contained {word.contained}"
         elif reader is not None and time.monotonic() >= next_look:
             if containment.see(_look(reader)):
-                return f"risk is silent; {containment.detail} at the venue, after all that was signed has expired"
+                who = "" if everything else "risk is silent; "
+                return f"{who}{containment.detail} at the venue, after all that was signed has expired"
             next_look = time.monotonic() + containment.wait_s
         time.sleep(max(0.0, min(LOOK_GAP_S, until - time.monotonic())))
     return ""

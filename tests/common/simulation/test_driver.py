@@ -9,7 +9,7 @@ import pytest
 
 from common.messages import DecisionRecord, HaltFile, Position, ServiceState
 from common.simulation.network import Weather
-from common.units import MILLISECOND, SECOND, Nanos
+from common.units import MILLISECOND, SECOND, Lots, Nanos, Ticks
 from services.replay.seating import ORDER
 from tests.common.simulation.whole_mesh import SETTINGS, WholeMesh
 
@@ -134,3 +134,19 @@ def test_a_halt_is_contained_and_survives_every_restart() -> None:
     mesh.run_for(SETTLE_S)
     assert mesh.judge.placing(after=mark) == []
     assert mesh.judge.resting() == {}
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_orders_of_others_go_only_when_a_person_asks_for_everything(everything: bool) -> None:
+    """A plain halt leaves them alone; with everything they go by oid, after the canceller's restart too."""
+    mesh = WholeMesh(19).run_for(30)
+    ours = set(mesh.judge.resting())
+    mesh.place_foreign("BTC", Ticks(500_000), Lots(1_000))
+    mesh.run_for(1)
+    (foreign,) = {oid for oid, order in mesh.judge.resting().items() if order.cloid is None}
+    assert ours
+    mesh.simulation.halt.append(HaltFile(name="0000", cause="operator", everything=everything))
+    mesh.simulation.crash("canceller")
+    mesh.simulation.start("canceller")
+    mesh.run_for(6)
+    assert set(mesh.judge.resting()) == (set() if everything else {foreign})

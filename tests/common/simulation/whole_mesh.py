@@ -7,9 +7,10 @@ from typing import Final
 from common import config
 from common.simulation.driver import Simulation
 from common.simulation.network import Network, Weather
-from common.units import MILLISECOND, SECOND, Nanos
+from common.units import MILLISECOND, SECOND, Lots, Nanos, Side, Ticks
 from services.replay.seating import ORDER, seats
-from services.replay.venue_link import ACCOUNT, OPERATOR, synthetic
+from services.replay.venue_link import ACCOUNT, EPOCH_MS, OPERATOR, synthetic
+from services.venue_sim.api import ActionRequest, OrderSpec, PlaceOrders, Tif
 from tests.mesh.judge import Judge
 
 SETTINGS: Final = config.load(Path(__file__).parents[3] / "deploy" / "sim.toml")
@@ -38,6 +39,13 @@ class WholeMesh:
     def run_for(self, seconds: float) -> "WholeMesh":
         self.simulation.run(Nanos(self.simulation.now + int(seconds * SECOND)))
         return self
+
+    def place_foreign(self, coin: str, ticks: Ticks, lots: Lots) -> None:
+        """The account's owner bids by hand, with a key that is not ours."""
+        spec = OrderSpec(coin=coin, side=Side.BUY, ticks=ticks, lots=lots, tif=Tif.GTC)
+        nonce = EPOCH_MS + self.simulation.now // MILLISECOND
+        request = ActionRequest(request_id=0, signer=ACCOUNT, action=PlaceOrders((spec,)), nonce=nonce)
+        self.venue.venue.exchange.submit(request)
 
     @property
     def judge(self) -> Judge:

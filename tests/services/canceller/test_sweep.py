@@ -1,9 +1,12 @@
 """Sweep's rules: proof by the venue's list alone, spaced rounds, no answer hangs it, no early end."""
 
+from common.cloid import house_tag, make_cloid
 from common.messages import Cancel
-from common.units import SECOND, Nanos
-from services.canceller.sweep import ANSWER_MAX, READ_GAP, RETRY_GAP, WAITERS_MAX, Sweep
+from common.messages.venue import VenueOrder
+from common.units import SECOND, Lots, Millis, Nanos, Side, Ticks
+from services.canceller.sweep import ANSWER_MAX, BATCH_MAX, READ_GAP, RETRY_GAP, WAITERS_MAX, Sweep, batches
 
+TAG = house_tag("0x" + "ab" * 20)
 OURS = (Cancel(coin="BTC", cloid="0x" + "11" * 16),)
 
 
@@ -29,6 +32,38 @@ def test_only_the_venues_list_proves() -> None:
     assert not one.done
     one.on_read((), Nanos(0))
     assert one.done
+
+
+def listed(oid: int, cloid: str | None) -> VenueOrder:
+    lots = Lots(1)
+    return VenueOrder(
+        coin="BTC",
+        oid=oid,
+        cloid=cloid,
+        side=Side.BUY,
+        ticks=Ticks(1),
+        lots=lots,
+        original_lots=lots,
+        placed_ms=Millis(0),
+    )
+
+
+def test_others_are_left_alone_unless_everything_is_to_go() -> None:
+    """Rule 5: ours by cloid, theirs by oid, whether they have a cloid or not."""
+    one = sweep()
+    ours = make_cloid(TAG, 7, 1, 0)
+    orders = [listed(1, None), listed(2, ours), listed(3, "0x" + "11" * 16)]
+    assert one.resting(orders, TAG) == (Cancel(coin="BTC", cloid=ours),)
+    one.everybodys = True
+    assert one.resting(orders, TAG) == (Cancel(coin="BTC", cloid=ours), *(Cancel(coin="BTC", oid=n) for n in (1, 3)))
+
+
+def test_an_action_holds_one_kind_and_no_more_than_the_venue_takes() -> None:
+    """By cloid and by oid are different actions."""
+    by_oid = [Cancel(coin="BTC", oid=n) for n in range(BATCH_MAX + 1)]
+    assert list(batches([])) == []
+    assert [len(batch) for batch in batches([*by_oid, *OURS])] == [1, BATCH_MAX, 1]
+    assert [len(batch) for batch in batches(by_oid[:BATCH_MAX])] == [BATCH_MAX]
 
 
 def test_rounds_are_spaced() -> None:

@@ -37,6 +37,17 @@ def test_three_empty_looks_after_the_window_prove_it() -> None:
     assert [proof.see(look(1_005)) for _ in range(LOOKS_NEEDED)] == [False, False, True]
 
 
+def test_everything_means_everybodys() -> None:
+    """Rule 3: where everything is to go, an order of others is one too many, and its coin is named."""
+    proof = Containment(4_000, everything=True)
+    proof.see(look(1_000))
+    assert [proof.see(look(1_005)) for _ in range(LOOKS_NEEDED)] == [False] * LOOKS_NEEDED
+    assert "1 orders of others rest in BTC" in proof.detail
+    empty = OpenOrders(venue_s=1_006, ours=(), foreign=())
+    assert [proof.see(empty) for _ in range(LOOKS_NEEDED)] == [False, False, True]
+    assert proof.detail == "nothing rests, seen 3 of 3 times"
+
+
 def test_looks_before_the_window_do_not_count() -> None:
     """Rules 1 and 2: a second too early an order that was signed before the halt may still arrive."""
     proof = dated()

@@ -28,6 +28,21 @@ def test_dead_services_and_an_empty_venue_are_contained(
     assert (file.cause, file.evidence, file.by) == ("operator", "test", "mm")
 
 
+def test_everything_is_written_down_and_proven_with_the_orders_of_others(
+    tmp_path: Path, venue: FakeVenue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file says it, so the canceller of whatever life reads it; an order of others is not contained."""
+    home = made_home(tmp_path / "home", url=venue.url, text=QUICK)
+    venue.step_s = 1
+    venue.answers["frontendOpenOrders"] = [wire_order("0x" + "11" * 16)]
+    assert halting.halt(home, "test", 3.0, everything=True) == exits.NOT_YET
+    assert "orders of others rest in BTC" in capsys.readouterr().err
+    venue.answers["frontendOpenOrders"] = []
+    assert halting.halt(home, "test", 30.0, everything=True) == exits.OK
+    assert "CONTAINED: nothing rests" in capsys.readouterr().out
+    assert [file.everything for file in HaltDir(home.halt).read().files] == [True, True]
+
+
 def test_a_venue_whose_clock_stands_proves_nothing(tmp_path: Path, venue: FakeVenue) -> None:
     """Without venue time going on, what was signed before the halt may still arrive."""
     home = made_home(tmp_path / "home", url=venue.url, text=QUICK)
