@@ -64,7 +64,7 @@ test: venv
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(call pytest,$(UNITS),--session-timeout=$(TEST_BUDGET_S))
+	$(call pytest,$(UNITS),--session-timeout=$(TEST_BUDGET_S) --numprocesses=2 --dist=worksteal)
 
 # One process: two meshes at once would measure each other.
 test-mesh: venv
