@@ -49,6 +49,14 @@ class JournalSync(StrEnum):
     FULL = "full"  # survives power loss
 
 
+class FillModel(StrEnum):
+    """When a recorded market fills an order that rests; each fills at least what the one before does."""
+
+    TRADE_THROUGH = "trade_through"
+    PESSIMISTIC = "pessimistic"
+    PROBABILISTIC = "probabilistic"
+
+
 class Coin(Section, frozen=True, kw_only=True):
     """One coin; asset and size_decimals are checked against the venue's universe at every start."""
 
@@ -211,6 +219,7 @@ class VenueSim(Section, frozen=True, kw_only=True):
     seed: int = 1
     tape: str = ""
     tape_speed: Positive = 1.0
+    fill_model: FillModel = FillModel.PESSIMISTIC  # of a tape (services/venue_sim/tape_book.py)
     block_ms: Annotated[int, Meta(ge=10, le=5_000)] = 70
     equity_usd: Positive = 100_000.0
     cadence: Annotated[str, Meta(pattern="^(2025|2026)$")] = "2025"  # protocol: l2Book 0.5 s, or 5 s / 0.54 s fast

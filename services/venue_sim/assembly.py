@@ -11,7 +11,7 @@ from random import Random
 import msgspec
 
 from common import config
-from common.config import Network
+from common.config import FillModel, Network
 from common.errors import ConfigFault
 from common.keys import PublicKeys
 from common.units import MICROS_PER_USD, Micros, Millis
@@ -38,6 +38,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     partial_fill_rests: bool = True
     price_band_percent: int = 95
     abort_unknown: bool = True
+    fill_model: FillModel = FillModel.PESSIMISTIC
     scenario: str = ""  # one of scenarios.NAMES; empty: the ordinary market
     account: str = ""
     agents: dict[str, str] = {}  # name -> address
@@ -62,6 +63,7 @@ def plan_of(settings: config.Settings | None = None, public: PublicKeys | None =
         price_band_percent=sim.price_band_percent,
         abort_unknown=sim.abort_unknown,
         scenario=sim.scenario,
+        fill_model=sim.fill_model,
         account=public.account.lower(),
         agents={name: address.lower() for name, address in public.agents.items()},
     )
@@ -95,6 +97,7 @@ def assemble(
         schedule_cancel_volume=plan.schedule_cancel_volume,
         partial_fill_rests=plan.partial_fill_rests,
         price_band_percent=plan.price_band_percent,
+        fill_model=plan.fill_model,
     )
     exchange = Exchange(settings, now)
     if saved is not None:

@@ -1,11 +1,16 @@
 """Recorded markets as one stream of events in venue time, read as it is played, never loaded whole.
 
 Kinds, by the names in the directory (or of the one file) that is given; a coin that is not asked for is passed over
-  1. orderbooks_BTC.csv(.zst), with prices_BTC and trades_BTC beside it where they exist.
-  2. BTC_..._l2Book.jsonl(.zst): one message of the venue's archive a line.
+  1. orderbooks_BTC.csv(.zst), with prices_BTC and trades_BTC beside it where they exist. A header line each, then
+       orderbooks  received, sequence, time, and 20 times: bid price, bid size, ask price, ask size; empty: no level
+       prices      received, price, size, bid or ask, time: the best level of one side where it changed
+       trades      received, price, size, buy or sell (the taker's side), trade id, time
+     where time is the venue's in ms, and `received` and `sequence` are not read.
+  2. BTC_..._l2Book.jsonl(.zst), one message of the venue's archive a line:
+     {"raw": {"data": {"coin", "time", "levels": [[{"px", "sz", "n"}, ...bids], [...asks]]}}}
   3. *.tape: our own recordings (common/tape.py), any number of coins in each.
 
-A line that cannot be read is skipped; the first of each file is reported by file and line, the others are counted.
+Lines are in the order of their time within a file; files are merged by it. Only the books are needed. A line that cannot be read is skipped; the first of each file is reported by file and line, the others are counted.
 """
 
 import io

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from common.config import FillModel
 from common.instrument import Instrument
 from common.units import MICROS_PER_USD, Micros, Ticks
 
@@ -60,3 +61,4 @@ class ExchangeConfig(msgspec.Struct, frozen=True, kw_only=True):
     mark_interval_ms: int = 3_000  # mark moves at most this often
     partial_fill_rests: bool = True  # a Gtc that filled in part answers resting; False: filled
     interest: Decimal = Decimal("0.0001")  # per 8 hours
+    fill_model: FillModel = FillModel.PESSIMISTIC  # of recorded books

@@ -1,19 +1,32 @@
-"""A recorded market as counterparty: its liquidity in the book, a pessimistic queue for our orders.
+"""A recorded market as counterparty: its liquidity in the book, and a queue ahead of our orders.
 
 Each foreign level is one order of the tape account at the head of its price's queue, so our takers consume it
-until the next snapshot, and the ordinary engine, fees and events serve.
+until the next snapshot, and the ordinary engine, fees and events serve. Three models (common/config.py FillModel) say
+when a resting order of ours is filled; of the same orders the later fill at least what the earlier do:
+
+  - trade_through: only by recorded trades at prices beyond its own.
+  - pessimistic: by trades at its own price, too, once they have eaten all that stood ahead of it when it came, and by
+    snapshots of the other side at or beyond its price.
+  - probabilistic: so, but what vanishes from its price without a trade was ahead of it in proportion.
 
 Rules
   1. A snapshot replaces all foreign liquidity. What of it crosses our resting orders trades with them first, at
-     their price: where the recording says that the market went there, our order would have been taken.
-  2. An order of ours that rests has the foreign size shown at its price ahead of it. Only recorded trades at that
-     price shorten this queue; shrinking snapshots do not.
-  3. A recorded trade fills our orders at better prices first, then those at its own price as far as it exceeds
-     what was ahead of them. It never fills more than it traded. What it did not trade with us is printed as it was.
+     their price: where the recording says that the market went there, our order would have been taken. In the model
+     trade_through it is left out of the book instead.
+  2. An order of ours that rests has the foreign size shown at its price ahead of it; deeper than the levels shown,
+     an unknown size, until a snapshot reaches it: then all that is shown. Recorded trades at that price shorten this
+     queue. Shrinking snapshots do in the model probabilistic alone: a size that left without a trade was ahead of us
+     with the share that was ahead of us, and no more can be ahead than is shown.
+  3. A recorded trade fills our orders at better prices first, then, but for trade_through, those at its own price as
+     far as it exceeds what was ahead of them. It never fills more than it traded. What it did not trade with us is
+     printed as it was.
 """
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from common.config import FillModel
 from common.units import Side
 from services.venue_sim import texts
 from services.venue_sim.api import ExternalBook, ExternalLevel, ExternalTrade, Tif
@@ -25,22 +38,51 @@ if TYPE_CHECKING:
     from services.venue_sim.floor import Coin, Floor
 
 
+class Turn(msgspec.Struct, eq=False):
+    """A resting order of ours, and the lots ahead of it; None: nobody knows."""
+
+    order: Order
+    ahead: int | None
+
+
 class ForeignQueues:
     """Which orders of one coin's book are foreign, and what is ahead of the others."""
 
     def __init__(self) -> None:
         self.levels: dict[tuple[Side, int], Order] = {}
-        self.ahead: dict[int, int] = {}  # lots, by oid of our resting orders
+        self.turns: dict[int, Turn] = {}  # by oid of our resting orders
+        self._deepest: dict[Side, int] = {}  # the last price that the last snapshot showed
 
     def joined(self, order: Order) -> None:
         """An order of ours came to rest."""
-        level = self.levels.get((order.side, order.ticks))
-        self.ahead[order.oid] = level.lots if level is not None else 0
+        self.turns[order.oid] = Turn(order, self._shown(order.side, order.ticks))
 
     def left(self, order: Order) -> None:
         """An order, foreign or not, left the book."""
-        if self.ahead.pop(order.oid, None) is None:
+        if self.turns.pop(order.oid, None) is None:
             self.levels.pop((order.side, order.ticks), None)
+
+    def replaced(self, before: dict[tuple[Side, int], int], deepest: dict[Side, int], *, vanishing: bool) -> None:
+        """Take over a snapshot; `before` are the lots of the last one, less what traded. `vanishing`: rule 2's last."""
+        self._deepest = deepest
+        for turn in self.turns.values():
+            side, ticks = turn.order.side, turn.order.ticks
+            shown = self._shown(side, ticks)
+            if turn.ahead is None:
+                turn.ahead = shown
+            elif vanishing and shown is not None:
+                was = before.get((side, ticks), 0)
+                if shown < was:
+                    turn.ahead -= (was - shown) * min(turn.ahead, was) // was
+                turn.ahead = min(turn.ahead, shown)
+
+    def _shown(self, side: Side, ticks: int) -> int | None:
+        """Return the foreign lots at a price; None where the last snapshot does not reach."""
+        level = self.levels.get((side, ticks))
+        if level is not None:
+            return level.lots
+        deepest = self._deepest.get(side)
+        return 0 if deepest is None or (ticks - deepest) * side.sign > 0 else None
 
 
 class Tape:
@@ -49,21 +91,29 @@ class Tape:
     def __init__(self, floor: "Floor", engine: "Engine") -> None:
         self._floor = floor
         self._engine = engine
+        self._model = floor.config.fill_model
         self._account = floor.accounts[TAPE_ACCOUNT]
 
     def snapshot(self, shown: ExternalBook) -> None:
         """Rule 1."""
         coin = self._floor.coins[shown.coin]
         assert coin.foreign is not None, f"{shown.coin} has no external book"
+        before = {place: order.lots for place, order in coin.foreign.levels.items()}
         for order in tuple(coin.foreign.levels.values()):
             self._floor.resize(order, 0)
-        for level in sorted(shown.bids, key=_price, reverse=True):
-            self._show(coin, coin.foreign, Side.BUY, level)
-        for level in sorted(shown.asks, key=_price):
-            self._show(coin, coin.foreign, Side.SELL, level)
+        bids, asks = sorted(shown.bids, key=_price, reverse=True), sorted(shown.asks, key=_price)
+        for side, levels in ((Side.BUY, bids), (Side.SELL, asks)):
+            for level in levels:
+                self._show(coin, coin.foreign, side, level)
+        deepest: dict[Side, int] = {
+            side: levels[-1].ticks for side, levels in ((Side.BUY, bids), (Side.SELL, asks)) if levels
+        }
+        coin.foreign.replaced(before, deepest, vanishing=self._model is FillModel.PROBABILISTIC)
         self._floor.changed[shown.coin] = None
 
     def _show(self, coin: "Coin", foreign: ForeignQueues, side: Side, level: ExternalLevel) -> None:
+        if self._model is FillModel.TRADE_THROUGH and coin.book.other(side).reach(level.ticks) is not None:
+            return
         order = self._order(coin, side, level.ticks, level.lots, level.orders)
         self._engine.take(order)
         if order.lots:
@@ -90,7 +140,7 @@ class Tape:
     def _sweep(self, foreign: ForeignQueues, queue: Queue, taker: Order) -> None:
         """Trade through a whole price: the foreign part is gone, ours fill as far as the trade reaches."""
         for maker in tuple(queue.orders.values()):
-            if maker.oid not in foreign.ahead:
+            if maker.oid not in foreign.turns:
                 self._floor.resize(maker, 0)
             elif maker.is_resting and taker.lots:
                 self._fill(maker, taker, min(maker.lots, taker.lots))
@@ -98,11 +148,13 @@ class Tape:
     def _at_price(self, foreign: ForeignQueues, queue: Queue, taker: Order) -> None:
         arrived = taker.lots
         for maker in tuple(queue.orders.values()):
-            if maker.oid not in foreign.ahead:
+            if maker.oid not in foreign.turns:
                 self._floor.resize(maker, max(0, maker.lots - arrived))
-            elif maker.is_resting:
-                ahead = foreign.ahead[maker.oid]
-                foreign.ahead[maker.oid] = max(0, ahead - arrived)
+            elif maker.is_resting and self._model is not FillModel.TRADE_THROUGH:
+                turn = foreign.turns[maker.oid]
+                if turn.ahead is None:
+                    continue
+                ahead, turn.ahead = turn.ahead, max(0, turn.ahead - arrived)
                 part = min(maker.lots, taker.lots - ahead)
                 if part > 0:
                     self._fill(maker, taker, part)

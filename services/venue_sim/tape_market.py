@@ -5,9 +5,11 @@ Prices are the recorded ones; only time is moved. Our orders queue behind what t
 Rules
   1. `speed` multiplies the pace. An event is fed in the first block at or after its time, a trade before the book that
      it changed.
-  2. At the end the recording begins anew when `loop` is set (prices jump back); otherwise the market goes quiet: the
-     last book stays, nothing trades or moves any more, and that is said once.
-  3. Oracle is derived from the recorded mid, every 3 s, and mark follows from it: recordings have neither. Nor have
+  2. At the end the recording begins anew when `loop` is set (prices jump back). Otherwise its books are withdrawn and
+     trading in its coins is halted, for a book that nobody is behind must not look alive; that is said once.
+  3. A book of which the recording says nothing for SILENCE_MS_MAX of its time is withdrawn until it is shown again: the
+     recorder was cut off, and nobody knows what stood there.
+  4. Oracle is derived from the recorded mid, every 3 s, and mark follows from it: recordings have neither. Nor have
      they open interest and funding; what the venue shows of those is its own clients' doing.
 """
 
@@ -19,11 +21,12 @@ import msgspec
 
 from common.instrument import Instrument
 from common.units import Side, Ticks
-from services.venue_sim.api import ExternalBook, ExternalTrade, OracleUpdate
+from services.venue_sim.api import ExternalBook, ExternalTrade, OracleUpdate, TradingHalt
 from services.venue_sim.core import Exchange
 from services.venue_sim.recordings import BookSeen, Event, Levels, Recording, Say, TouchSeen, TradeSeen
 
 ORACLE_INTERVAL_MS: Final = 3_000
+SILENCE_MS_MAX: Final = 10_000  # the quietest hour on record has steps of 3 s, outages last 18 s and more
 EVENTS_PER_STEP_MAX: Final = 5_000  # a high speed must not stop the venue's clock; the rest is fed with the next block
 
 
@@ -33,17 +36,21 @@ class RecordedBook(msgspec.Struct):
     bids: Levels = ()
     asks: Levels = ()
     changed: bool = False  # since it was last fed
+    seen_ms: int = 0  # recorded time of the last word about it
 
     @property
     def mid_ticks(self) -> Ticks | None:
         return Ticks((self.bids[0].ticks + self.asks[0].ticks) // 2) if self.bids and self.asks else None
 
     def show(self, book: BookSeen) -> None:
-        self.bids, self.asks, self.changed = book.bids, book.asks, True
+        self.bids, self.asks, self.changed, self.seen_ms = book.bids, book.asks, True, book.at_ms
+
+    def withdraw(self) -> None:
+        self.bids, self.asks, self.changed = (), (), bool(self.bids or self.asks)
 
     def touch(self, seen: TouchSeen) -> None:
         """Put a new best price on one side; what it passes, on either side, is gone."""
-        self.changed = True
+        self.changed, self.seen_ms = True, seen.at_ms
         own, other, level = self.bids, self.asks, seen.level
         if seen.side is Side.SELL:
             own, other = other, own
@@ -86,13 +93,15 @@ class TapeMarket:
         if self._began_ms is None:
             self._rewind(now_ms)
         if self._next is None and not self.ended:
-            self._end(now_ms)
+            self._end(exchange, now_ms)
         for _ in range(EVENTS_PER_STEP_MAX):
             if self._next is None or self._due_ms(self._next) > now_ms:
                 break
             self._take(exchange, self._next)
             self._next = next(self._events, None)
-        for coin in self._books:
+        for coin, book in self._books.items():
+            if self._recorded_ms(now_ms) - book.seen_ms > SILENCE_MS_MAX:
+                book.withdraw()
             self._show(exchange, coin)
         if now_ms >= self._oracle_at_ms and not self.ended:
             self._oracle_at_ms = now_ms + ORACLE_INTERVAL_MS
@@ -106,18 +115,26 @@ class TapeMarket:
         assert self._began_ms is not None
         return self._began_ms + (event.at_ms - self._from_ms) / self._speed
 
+    def _recorded_ms(self, now_ms: int) -> float:
+        assert self._began_ms is not None
+        return self._from_ms + (now_ms - self._began_ms) * self._speed
+
     def _rewind(self, now_ms: int) -> None:
         self._began_ms = now_ms
         self._events = self._recording.events()
         self._next = next(self._events, None)
 
-    def _end(self, now_ms: int) -> None:
+    def _end(self, exchange: Exchange, now_ms: int) -> None:
+        """Apply rule 2."""
         if self._loop:
             self._say(f"{self._recording.path}: the recording begins anew")
             self._rewind(now_ms)
-        else:
-            self.ended = True
-            self._say(f"{self._recording.path}: the recording has ended; the market is quiet now")
+            return
+        self.ended = True
+        for coin, book in self._books.items():
+            book.withdraw()
+            exchange.feed(TradingHalt(coin, halted=True))
+        self._say(f"{self._recording.path}: the recording has ended; its books are withdrawn, trading is halted")
 
     # --- events ------------------------------------------------------------------------------------
 

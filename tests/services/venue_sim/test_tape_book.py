@@ -1,5 +1,10 @@
 """Rules of services/venue_sim/tape_book.py, one story each."""
 
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.config import FillModel
 from common.units import Side
 from services.venue_sim.api import ExternalBook, ExternalLevel, ExternalTrade, Filled, Resting, Tif, TradeEvent
 from services.venue_sim.rules import TAPE_ACCOUNT
@@ -8,8 +13,8 @@ from tests.services.venue_sim.stage import ALICE, BOB, BTC, BUY, SELL, Stage, co
 Shown = tuple[str, str]
 
 
-def taped() -> Stage:
-    return Stage(config(external=True))
+def taped(model: FillModel = FillModel.PESSIMISTIC) -> Stage:
+    return Stage(msgspec.structs.replace(config(external=True), fill_model=model))
 
 
 def show(stage: Stage, bids: list[Shown], asks: list[Shown]) -> None:
@@ -163,3 +168,95 @@ def test_reduce_only_never_flips_on_the_tape() -> None:
     trade(stage, BUY, "100040", "5")
     assert stage.position(ALICE) == "0"
     assert stage.info.open_orders(ALICE) == ()
+
+
+# --- deeper than what is shown ---------------------------------------------------------------------
+
+
+def test_an_unseen_queue_is_no_empty_one() -> None:
+    """Rule 2: below the last level shown nobody knows who waits: no trade there fills us until a snapshot tells."""
+    stage = taped()
+    show(stage, [("99990", "1")], [("100010", "1")])
+    stage.rest(ALICE, order(BUY, "99950", "0.5", Tif.ALO))
+    trade(stage, SELL, "99950", "9")
+    assert stage.fills(ALICE) == []
+    show(stage, [("99950", "2"), ("99940", "1")], [("100010", "1")])
+    trade(stage, SELL, "99950", "2")
+    assert stage.fills(ALICE) == []
+    trade(stage, SELL, "99950", "0.1")
+    assert stage.fills(ALICE) == [("buy", "99950.0", "0.1")]
+
+
+# --- the other models ------------------------------------------------------------------------------
+
+
+def test_trade_through_waits_for_a_worse_price() -> None:
+    """Neither trades at our price nor a snapshot across it fill us; a trade beyond it does, for what it traded."""
+    stage = taped(FillModel.TRADE_THROUGH)
+    show(stage, [("99980", "1")], [("100010", "1")])
+    stage.rest(ALICE, order(BUY, "99990", "0.5", Tif.ALO))
+    trade(stage, SELL, "99990", "3")
+    show(stage, [("99970", "1")], [("99985", "0.2"), ("100010", "1")])
+    assert stage.fills(ALICE) == []
+    assert stage.asks() == [("100010.0", "1")]
+    trade(stage, SELL, "99980", "0.2")
+    assert stage.fills(ALICE) == [("buy", "99990.0", "0.2")]
+
+
+def test_probabilistic_shares_what_vanishes() -> None:
+    """Of 4 ahead of us and 4 behind us 2 leave without a trade: one of them was ahead; with nothing shown, all."""
+    stage = taped(FillModel.PROBABILISTIC)
+    show(stage, [("99990", "4"), ("99980", "1")], [("100010", "1")])
+    stage.rest(ALICE, order(BUY, "99990", "0.5", Tif.ALO))
+    show(stage, [("99990", "8"), ("99980", "1")], [("100010", "1")])
+    show(stage, [("99990", "6"), ("99980", "1")], [("100010", "1")])
+    trade(stage, SELL, "99990", "3")
+    assert stage.fills(ALICE) == []
+    show(stage, [("99990", "3"), ("99980", "1")], [("100010", "1")])
+    trade(stage, SELL, "99990", "0.1")
+    assert stage.fills(ALICE) == [("buy", "99990.0", "0.1")]
+
+
+def test_probabilistic_never_has_more_ahead_than_is_shown() -> None:
+    """A price that is shown empty has nobody ahead of us any more."""
+    stage = taped(FillModel.PROBABILISTIC)
+    show(stage, [("99990", "4"), ("99980", "1")], [("100010", "1")])
+    stage.rest(ALICE, order(BUY, "99990", "0.5", Tif.ALO))
+    show(stage, [("99980", "1")], [("100010", "1")])
+    trade(stage, SELL, "99990", "0.1")
+    assert stage.fills(ALICE) == [("buy", "99990.0", "0.1")]
+
+
+MODELS = (FillModel.TRADE_THROUGH, FillModel.PESSIMISTIC, FillModel.PROBABILISTIC)
+PRICES = st.integers(99_990, 100_009)
+TRADES = st.tuples(st.sampled_from(Side), PRICES, st.integers(1, 9))
+SNAPSHOTS = st.tuples(st.integers(99_991, 100_008), st.lists(st.integers(0, 9), min_size=4, max_size=4))
+
+
+@given(st.sampled_from(Side), PRICES, st.lists(st.one_of(TRADES, SNAPSHOTS), max_size=25))
+@settings(max_examples=60, deadline=None)
+def test_each_model_fills_at_least_what_the_stricter_one_does(
+    side: Side, price: int, story: list[tuple[Side, int, int] | tuple[int, list[int]]]
+) -> None:
+    """One order on any tape: at every moment trade_through <= pessimistic <= probabilistic."""
+    stages = [taped(model) for model in MODELS]
+    for stage in stages:
+        show(stage, [("99985", "3"), ("99980", "1")], [("100015", "3"), ("100020", "1")])
+        stage.rest(ALICE, order(side, str(price), "2", Tif.GTC))
+    for event in story:
+        for stage in stages:
+            if len(event) == 3:
+                trade(stage, event[0], str(event[1]), f"0.{event[2]}")
+            else:
+                middle, sizes = event
+                bids, asks = (
+                    [
+                        (str(middle - sign * step), f"0.{size}")
+                        for step, size in ((1, sizes[at]), (2, sizes[at + 1]))
+                        if size
+                    ]
+                    for sign, at in ((1, 0), (-1, 2))
+                )
+                show(stage, bids, asks)
+        held = [abs(stage.info.position(ALICE, "BTC")) for stage in stages]
+        assert held == sorted(held)

@@ -4,11 +4,17 @@ from pathlib import Path
 
 import pytest
 
+from common.config import FillModel
 from common.errors import ConfigFault
-from common.units import Lots, Side, Ticks
+from common.instrument import Instrument
+from common.units import Lots, Micros, Side, Ticks
 from services.venue_sim.api import (
+    Action,
     ActionRequest,
     Block,
+    BookChange,
+    CancelOrders,
+    CancelTarget,
     ExternalBook,
     ExternalLevel,
     ExternalTrade,
@@ -16,13 +22,14 @@ from services.venue_sim.api import (
     OracleUpdate,
     OrderSpec,
     PlaceOrders,
+    Refused,
     Tif,
     TradeEvent,
 )
 from services.venue_sim.core import Exchange
 from services.venue_sim.recordings import BookSeen, TouchSeen
 from services.venue_sim.rules import CoinRules, ExchangeConfig
-from services.venue_sim.tape_market import RecordedBook, TapeMarket
+from services.venue_sim.tape_market import SILENCE_MS_MAX, RecordedBook, TapeMarket
 from tests.data import data_file
 from tests.services.venue_sim.stage import ALICE, BTC, ETH, START_MS
 from tests.services.venue_sim.test_recordings import BOOKS, row, write
@@ -43,7 +50,17 @@ class Play:
 
     def at(self, ms: int) -> Block:
         self.market.step(self.exchange, START_MS + ms)
-        return self.exchange.step(START_MS + ms)
+        self.last = self.exchange.step(START_MS + ms)
+        return self.last
+
+    def ask(self, action: Action, ms: int) -> None:
+        """Have ALICE act in the block of this time."""
+        self.exchange.submit(ActionRequest(request_id=1, signer=ALICE, action=action, nonce=START_MS + ms))
+        self.at(ms)
+
+    def order(self, price: str, ms: int) -> None:
+        bid = OrderSpec(coin="BTC", side=Side.BUY, ticks=BTC.ticks(price), lots=BTC.lots("0.3"), tif=Tif.ALO)
+        self.ask(PlaceOrders((bid,)), ms)
 
     def prints(self, ms: int) -> list[int]:
         return [event.ticks for event in self.at(ms).events if isinstance(event, TradeEvent)]
@@ -108,17 +125,49 @@ def test_speed(recording: Path) -> None:
     assert play.bid == BTC.ticks("113020")
 
 
-def test_quiet_at_the_end(recording: Path) -> None:
-    """Rule 2: the last book stays, nothing happens any more, and it is said once."""
+def test_withdrawn_at_the_end(recording: Path) -> None:
+    """Rule 2: after the last event the books are empty and no order is taken; it is said once, and all is quiet."""
     play = Play(recording)
     play.at(0)
+    play.at(1_499)
+    assert play.bid == BTC.ticks("113010")
     play.at(1_500)
-    for ms in (1_570, 5_000, 9_000):
-        assert play.at(ms).events == ()
-    assert play.said == [f"{recording}: the recording has ended; the market is quiet now"]
-    assert play.market.ended
     assert play.bid == BTC.ticks("113020")
+    play.order("113000", 1_570)
+    book, (answer,) = play.exchange.info.book("BTC"), play.last.answers
+    assert (book.bids, book.asks) == ((), ())
+    assert answer.statuses == (Refused("Trading is halted. asset=0"),)
+    assert [type(event) for event in play.last.events if isinstance(event, BookChange)] == [BookChange]
+    for ms in (5_000, 9_000):
+        assert play.at(ms).events == ()
+    assert play.said == [f"{recording}: the recording has ended; its books are withdrawn, trading is halted"]
+    assert play.market.ended
     assert play.exchange.info.oracle("BTC") == BTC.ticks("113000.5")
+
+
+def test_what_rests_at_the_end_can_be_cancelled(recording: Path) -> None:
+    """Rule 2: our order is all that is left in the book, nothing fills it, and it goes when we want it to."""
+    play = Play(recording)
+    play.at(0)
+    play.order("112000", 70)
+    for ms in (1_500, 1_570, 60_000):
+        play.at(ms)
+    (order,) = play.exchange.info.open_orders(ALICE)
+    play.ask(CancelOrders((CancelTarget(coin="BTC", ref=order.oid),)), 60_070)
+    assert play.exchange.info.open_orders(ALICE) == ()
+
+
+def test_a_silent_book_is_withdrawn(tmp_path: Path) -> None:
+    """Rule 3: ten seconds of recorded time without a word, not a millisecond less, until it is shown again."""
+    write(tmp_path / "orderbooks_BTC.csv", BOOKS, row(10_000), row(40_000, 113_020.0))
+    play = Play(tmp_path, speed=2.0)
+    play.at(0)
+    play.at(SILENCE_MS_MAX // 2)
+    assert play.bid == BTC.ticks("113000")
+    play.at(SILENCE_MS_MAX // 2 + 1)
+    assert play.exchange.info.book("BTC").bids == ()
+    play.at(15_000)
+    assert play.bid == BTC.ticks("113020")
 
 
 def test_loop(recording: Path) -> None:
@@ -155,9 +204,7 @@ def test_our_order_waits_in_the_recorded_queue(tmp_path: Path) -> None:
     write(tmp_path / "trades_BTC.csv", TRADES, *trades)
     play = Play(tmp_path)
     play.at(0)
-    bid = OrderSpec(coin="BTC", side=Side.BUY, ticks=BTC.ticks("113000"), lots=BTC.lots("0.3"), tif=Tif.ALO)
-    play.exchange.submit(ActionRequest(request_id=1, signer=ALICE, action=PlaceOrders((bid,)), nonce=START_MS))
-    play.at(70)
+    play.order("113000", 70)
     assert [e for e in play.at(500).events if isinstance(e, FillEvent)] == []
     fills = [e for e in play.at(600).events if isinstance(e, FillEvent) and e.user == ALICE]
     assert [(fill.lots, fill.crossed) for fill in fills] == [(BTC.lots("0.2"), False)]
@@ -197,7 +244,7 @@ def test_a_damaged_line_kills_nobody(recording: Path) -> None:
     path = recording / "orderbooks_BTC.csv"
     write(path, BOOKS, row(10_000), row(10_500)[:100], row(11_500, 113_020.0))
     play = Play(recording)
-    for ms in range(0, 2_000, 70):
+    for ms in range(0, 1_560, 70):
         play.at(ms)
     assert play.said[0] == f"{path}:3: columns are missing; skipped"
     assert play.bid == BTC.ticks("113020")
@@ -209,27 +256,100 @@ def test_missing_coins_refuse_the_start(recording: Path) -> None:
         TapeMarket(recording, (BTC, ETH), speed=1.0, loop=False, say=print)
 
 
+Passed = tuple[list[TradeEvent], dict[str, int]]  # trades, and the lots that ALICE's orders got by coin
+
+
+def play_data(name: str, coins: tuple[Instrument, ...], *, seconds: int, model: FillModel) -> Passed:
+    """Play from the shared data, with orders of ALICE's at the touch and 3 bps behind it, new ones each ten seconds."""
+    market = TapeMarket(data_file(name), coins, speed=1.0, loop=False, say=lambda _: None)
+    oracles = market.first_oracles()
+    rules = tuple(CoinRules(instrument=coin, oracle_ticks=oracles[coin.coin], external=True) for coin in coins)
+    exchange = Exchange(ExchangeConfig(coins=rules, fill_model=model, equity=Micros(10**15)), START_MS)
+    exchange.sight(ALICE)
+    trades, got = [], dict.fromkeys((coin.coin for coin in coins), 0)
+    for now_ms in range(START_MS, START_MS + 1_000 * seconds, 100):
+        market.step(exchange, now_ms)
+        if (now_ms - START_MS) % 10_000 == 5_000:
+            request(
+                exchange,
+                now_ms,
+                *(action for coin in coins for action in orders(exchange, coin, market._books[coin.coin])),
+            )
+        for event in exchange.step(now_ms).events:
+            if isinstance(event, TradeEvent):
+                trades.append(event)
+            if isinstance(event, FillEvent) and event.user == ALICE:
+                got[event.coin] += event.lots
+    return trades, got
+
+
+def request(exchange: Exchange, now_ms: int, *actions: Action) -> None:
+    for number, action in enumerate(actions):
+        exchange.submit(ActionRequest(request_id=1, signer=ALICE, action=action, nonce=now_ms + number))
+
+
+def orders(exchange: Exchange, coin: Instrument, book: RecordedBook) -> list[Action]:
+    """Cancel the coin's old orders; place new ones at prices that the recording alone decides."""
+    old = [CancelTarget(coin=coin.coin, ref=o.oid) for o in exchange.info.open_orders(ALICE) if o.coin == coin.coin]
+    specs = tuple(
+        OrderSpec(
+            coin=coin.coin,
+            side=side,
+            ticks=coin.legal_outward(side, levels[0].ticks * (1 - side.sign * bps / 10_000)),
+            lots=coin.lots("0.5"),
+            tif=Tif.GTC,
+        )
+        for side, levels in ((Side.BUY, book.bids), (Side.SELL, book.asks))
+        for bps in (0, 3)
+    )
+    return [*([CancelOrders(tuple(old))] if old else []), PlaceOrders(specs)]
+
+
 @pytest.mark.data
-def test_a_real_day_plays() -> None:
-    """Two minutes of BTC and ETH: two-sided, alive, its own prices, and equal each time."""
-    path = data_file("A_hl_book_trades_20250904")
-    days = []
-    for _ in range(2):
-        market = TapeMarket(path, (BTC, ETH), speed=1.0, loop=False, say=print)
-        oracles = market.first_oracles()
-        rules = tuple(CoinRules(instrument=i, oracle_ticks=oracles[i.coin], external=True) for i in (BTC, ETH))
-        exchange = Exchange(ExchangeConfig(coins=rules), START_MS)
-        day = []
-        for number in range(1_700):
-            now_ms = START_MS + 70 * number
-            market.step(exchange, now_ms)
-            block = exchange.step(now_ms)
-            day += [event for event in block.events if isinstance(event, TradeEvent)]
-            for coin in ("BTC", "ETH"):
-                top = exchange.info.top(coin)
-                assert top.bid is not None
-                assert top.ask is not None
-        days.append(day)
-    assert len(days[0]) > 200
+@pytest.mark.parametrize(
+    ("name", "coins", "least", "prices"),
+    [
+        ("A_hl_book_trades_20250904", (BTC, ETH), 200, (109_000, 111_000)),
+        ("C_hl_reconnect_20250903", (BTC, ETH), 100, (110_000, 113_000)),
+        ("D_hl_archive_btc_20240101", (BTC,), 0, (42_000, 43_000)),
+    ],
+)
+def test_real_days_play(name: str, coins: tuple[Instrument, ...], least: int, prices: tuple[int, int]) -> None:
+    """Two minutes of each set: their own prices, their trades where they have any, and equal each time."""
+    days = [play_data(name, coins, seconds=120, model=FillModel.PESSIMISTIC) for _ in range(2)]
     assert days[0] == days[1]
-    assert all(109_000 < event.ticks / 10 < 111_000 for event in days[0] if event.coin == "BTC")
+    trades = [event for event in days[0][0] if event.coin == "BTC"]
+    assert len(trades) >= least
+    assert all(prices[0] < event.ticks / 10 < prices[1] for event in trades)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("name", "minutes"),
+    [("A_hl_book_trades_20250904", 35), ("C_hl_reconnect_20250903", 10), ("D_hl_archive_btc_20240101", 61)],
+)
+def test_real_days_play_to_their_end(name: str, minutes: int) -> None:
+    """From the first event to the last: books that are two-sided but for outages, then none."""
+    market = TapeMarket(data_file(name), (BTC,), speed=10.0, loop=False, say=lambda _: None)
+    rules = CoinRules(instrument=BTC, oracle_ticks=market.first_oracles()["BTC"], external=True)
+    exchange, empty, now_ms = Exchange(ExchangeConfig(coins=(rules,)), START_MS), 0, START_MS
+    while not market.ended:
+        market.step(exchange, now_ms)
+        exchange.step(now_ms)
+        top, now_ms = exchange.info.top("BTC"), now_ms + 100
+        empty += top.bid is None or top.ask is None
+    assert (now_ms - START_MS) / 6_000 == pytest.approx(minutes, abs=1.5)
+    assert top.bid is None
+    assert empty - 1 == pytest.approx({"C": 280, "A": 8, "D": 0}[name[0]], abs=3)  # seconds of outages past rule 3
+
+
+@pytest.mark.data
+def test_models_fill_in_their_order() -> None:
+    """The same orders on five minutes of the same tape: each model fills at least what the stricter one does."""
+    got = [
+        play_data("A_hl_book_trades_20250904", (BTC, ETH), seconds=300, model=model)[1]
+        for model in (FillModel.TRADE_THROUGH, FillModel.PESSIMISTIC, FillModel.PROBABILISTIC)
+    ]
+    for coin in ("BTC", "ETH"):
+        through, pessimistic, probabilistic = (each[coin] for each in got)
+        assert 0 < through < pessimistic <= probabilistic, coin
