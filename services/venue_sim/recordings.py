@@ -10,7 +10,8 @@ Kinds, by the names in the directory (or of the one file) that is given; a coin 
      {"raw": {"data": {"coin", "time", "levels": [[{"px", "sz", "n"}, ...bids], [...asks]]}}}
   3. *.tape: our own recordings (common/tape.py), any number of coins in each.
 
-Lines are in the order of their time within a file; files are merged by it. Only the books are needed. A line that cannot be read is skipped; the first of each file is reported by file and line, the others are counted.
+Lines are in the order of their time within a file; files are merged by it. Only the books are needed. A line that
+cannot be read is skipped; the first of each file is reported by file and line, the others are counted.
 """
 
 import io
