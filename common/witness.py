@@ -6,10 +6,12 @@ wire's B and A; `t` is venue time in ms, `block` the number of the block that th
 
 Rules
   1. `seq` grows by one from line to line, over restarts of the venue too; a gap is a deleted file or a fault.
-  2. Lines of one block: arrivals (actions, connections), then verdicts in the order of execution, then orders, fills
-     and trades as they happened, then accounts and books as the block left them.
-  3. Orders and fills of the market's own participants are left out; their trades are not.
+  2. Lines of one block: arrivals (actions, connections), then verdicts in the order of execution, then orders, fills,
+     trades, money and prices as they happened, then accounts and books as the block left them.
+  3. Of the market's own participants there are no order and fill lines, but their trades, and their part of each book
+     as `quotes` where the opening says so.
   4. A line that a crash cut short is skipped.
+  5. Every file, and every run of the venue, has an opening: the whole state, so that the log can be judged from there.
 """
 
 from collections.abc import Iterator
@@ -41,6 +43,31 @@ class Start(Line, frozen=True, kw_only=True):
     restored: bool
 
 
+class Coin(msgspec.Struct, frozen=True):
+    """A perpetual. `tiers`: from this notional in USD on, this leverage at most."""
+
+    name: str
+    size_decimals: int
+    recorded: bool  # its book is a recording: it has no `quotes`, and may cross
+    tiers: tuple[tuple[str, int], ...]
+
+
+class Opening(Line, frozen=True, kw_only=True):
+    """The whole state begins: `lines` lines from here on tell it, they are no news.
+
+    They are prices, fee rates, accounts, then each book in the order in which it trades, then other open orders.
+    """
+
+    coins: tuple[Coin, ...]  # in the order of their asset ids
+    quotes: bool  # the market's own orders are logged
+    internal: tuple[str, ...]  # accounts of the market and of the venue itself
+    fee_account: str
+    liquidator: str
+    funding_account: str
+    price_band_percent: int
+    lines: int = 0
+
+
 class Action(Line, frozen=True, kw_only=True):
     """A POST that passed the schema and whose signer was recovered; `t` is its arrival.
 
@@ -66,7 +93,10 @@ class Verdict(Line, frozen=True, kw_only=True):
 
 
 class Order(Line, frozen=True, kw_only=True):
-    """An order changed; `status` is the wire's string, `sz` what remains."""
+    """An order changed; `status` is the wire's string, `sz` what remains.
+
+    In an opening an order that waits for a price or a parent has the status waiting; the others are in the book.
+    """
 
     user: str
     coin: str
@@ -80,6 +110,9 @@ class Order(Line, frozen=True, kw_only=True):
     tif: str | None
     reduce_only: bool
     placed_ms: int
+    trigger_px: str | None = None
+    tpsl: str | None = None
+    is_position_tpsl: bool = False
 
 
 class Fill(Line, frozen=True, kw_only=True):
@@ -100,7 +133,7 @@ class Fill(Line, frozen=True, kw_only=True):
 
 
 class Trade(Line, frozen=True, kw_only=True):
-    """Every trade of the venue; `side` is the taker's."""
+    """Every trade of the venue; `side` is the taker's. Without a maker it was recorded elsewhere, between strangers."""
 
     coin: str
     side: str
@@ -109,6 +142,67 @@ class Trade(Line, frozen=True, kw_only=True):
     tid: int
     buyer: str
     seller: str
+    maker_oid: int = 0
+    taker_oid: int = 0
+
+
+class Quotes(Line, frozen=True, kw_only=True):
+    """What orders of the market's own participants became in the book: (oid, side, price, what rests of it)."""
+
+    coin: str
+    orders: tuple[tuple[int, str, str, str], ...]
+
+
+class Price(Line, frozen=True, kw_only=True):
+    """Mark or oracle moved."""
+
+    coin: str
+    mark_px: str
+    oracle_px: str
+
+
+class Rate(Line, frozen=True, kw_only=True):
+    """Every position of the coin pays this funding now: size x oracle x rate, what is received cut to the micro-USD."""
+
+    coin: str
+    rate: str
+    oracle_px: str
+
+
+class Funding(Line, frozen=True, kw_only=True):
+    """`usd` was received; negative was paid."""
+
+    user: str
+    coin: str
+    szi: str
+    usd: str
+
+
+class Fees(Line, frozen=True, kw_only=True):
+    """An account trades at these rates from now on; before, at those of tier 0."""
+
+    user: str
+    maker: str
+    taker: str
+
+
+class Transfer(Line, frozen=True, kw_only=True):
+    """Money moved other than by trade, fee or funding; `what` is the wire's delta type."""
+
+    user: str
+    what: str
+    usd: str
+    destination: str
+
+
+class Liquidation(Line, frozen=True, kw_only=True):
+    """An account, or an isolated position of it, fell short. `cash` went to the liquidator, where there is one."""
+
+    user: str
+    liquidator: str
+    notional: str
+    equity: str
+    cash: str
 
 
 class Bbo(Line, frozen=True, kw_only=True):
@@ -133,16 +227,22 @@ class Position(msgspec.Struct, frozen=True):
     coin: str
     szi: str  # signed
     entry_px: str
+    isolated_usd: str | None = None  # raw USD of an isolated position
+    cost_usd: str = "0.0"  # signed: size times entry price, exactly
 
 
 class Account(Line, frozen=True, kw_only=True):
-    """An account after a block that filled, funded or moved money for it; `equity` is at mark."""
+    """An account after a block that filled, funded or moved money for it; `equity` is at mark.
+
+    `cash` is its raw USD: deposits less what positions cost; isolated positions have their own.
+    """
 
     user: str
     equity: str
     withdrawable: str
     funding: str  # received in this block; negative was paid
     positions: tuple[Position, ...]
+    cash: str = "0.0"
 
 
 class Connection(Line, frozen=True, kw_only=True):
@@ -156,7 +256,26 @@ class Connection(Line, frozen=True, kw_only=True):
     detail: str
 
 
-AnyLine: TypeAlias = Start | Action | Verdict | Order | Fill | Trade | Bbo | Book | Account | Connection
+AnyLine: TypeAlias = (
+    Start
+    | Opening
+    | Action
+    | Verdict
+    | Order
+    | Fill
+    | Trade
+    | Quotes
+    | Price
+    | Rate
+    | Funding
+    | Fees
+    | Transfer
+    | Liquidation
+    | Bbo
+    | Book
+    | Account
+    | Connection
+)
 
 _decoder: Final[msgspec.json.Decoder[AnyLine]] = msgspec.json.Decoder(AnyLine)
 _encoder: Final = msgspec.json.Encoder()

@@ -24,6 +24,7 @@ NAMED_ANYWAY: Final = {"common/messages/base.py": "it holds the base class of al
 # Packages whose modules are one thing to test: what has no test file of its own is tested there.
 TESTED_TOGETHER: Final = {
     "common/messages": "tests/common/messages/test_messages.py",
+    "common/witness_check": "tests/common/witness_check/test_check.py",
     # One machine in parts: each rule of a part is a transcript of the whole, in the words of its users.
     "services/order_management": "tests/services/order_management/test_core.py",
     "services/risk": "tests/services/risk/test_core.py",

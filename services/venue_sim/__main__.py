@@ -26,11 +26,11 @@ from common.home import Home
 from common.process import EX_BUG, EX_HALTED, EX_OK, harden, only_instance
 from common.units import MILLISECOND, Millis
 from services.venue_sim.assembly import Plan, assemble, plan_of
+from services.venue_sim.log_files import LogFiles
 from services.venue_sim.server import HOST, Server
 from services.venue_sim.state_file import StateFile
 from services.venue_sim.tape_market import TapeMarket
 from services.venue_sim.universe import recorded
-from services.venue_sim.witness import LogFiles
 
 PORT_DEFAULT: Final = 3001  # what the official client calls local
 
@@ -76,7 +76,7 @@ def _recording(settings: config.Settings) -> TapeMarket | None:
 
 async def _serve(plan: Plan, port: int, home: Home | None, recording: TapeMarket | None = None) -> int:
     """Serve until a signal or a fault."""
-    log_files = None if home is None else LogFiles(home.witness)
+    log_files = None if home is None else LogFiles(home.witness, fsync=plan.witness_fsync)
     store = None if home is None else StateFile(home.database("venue_sim"))
     saved = None if store is None else store.load()
     sequence = 0 if log_files is None else log_files.last_sequence

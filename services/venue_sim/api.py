@@ -1,7 +1,7 @@
 """What goes into the exchange and what one block gives back: typed, in ticks, lots and micro-USD.
 
 Flow: `Exchange.submit(ActionRequest)` and `Exchange.feed(MarketInput)` queue; `Exchange.step(now_ms)` executes one
-block and returns `Block(answers, events)`. Everything read between blocks is in services/venue_sim/views.py.
+block and returns `Block(answers, events, story)`. Everything read between blocks is in services/venue_sim/views.py.
 
 Addresses are lower-case 0x strings of 40 hex digits, cloids lower-case 0x strings of 32: the server lowers them.
 """
@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from common.units import Lots, Micros, Millis, Side, Ticks
+from services.venue_sim.notes import Note
 from services.venue_sim.other_actions import Builder, OtherAction
 
 UNREPRESENTABLE_TICKS: Final = Ticks(0)  # a wire price off the coin's finest grid: "Order has invalid price."
@@ -345,6 +346,8 @@ class TradeEvent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     tid: int
     buyer: str
     seller: str
+    maker_oid: int = 0  # both 0: a recorded trade between strangers
+    taker_oid: int = 0
 
 
 class BookChange(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -362,6 +365,7 @@ class FundingEvent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     rate: Decimal  # hourly
     time_ms: Millis
     block: int
+    oracle_ticks: Ticks = Ticks(0)
 
 
 class LedgerEvent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -382,6 +386,7 @@ class LiquidationEvent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     notional: Micros
     account_value: Micros
     time_ms: Millis
+    cash: Micros = Micros(0)  # what the liquidator took over besides positions
 
 
 Event: TypeAlias = OrderEvent | FillEvent | TradeEvent | BookChange | FundingEvent | LedgerEvent | LiquidationEvent
@@ -394,3 +399,4 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     time_ms: Millis
     answers: tuple[ActionAnswer, ...]  # in order of execution
     events: tuple[Event, ...]  # in order of execution
+    story: tuple[Event | Note, ...]  # the events, and between them what only the venue's log needs

@@ -18,7 +18,7 @@ from common.units import MICROS_PER_USD, Micros, Millis
 from services.venue_sim import durable, scenarios, universe
 from services.venue_sim.core import Exchange
 from services.venue_sim.durable import Saved
-from services.venue_sim.rules import CoinRules, ExchangeConfig
+from services.venue_sim.rules import HOUR_MS, CoinRules, ExchangeConfig
 from services.venue_sim.synthetic import SyntheticMarket
 from services.venue_sim.venue import Market, Settings, Venue
 
@@ -40,6 +40,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     abort_unknown: bool = True
     fill_model: FillModel = FillModel.PESSIMISTIC
     scenario: str = ""  # one of scenarios.NAMES; empty: the ordinary market
+    quotes_noted: bool = True  # the market's own orders are in the witness log
+    witness_fsync: bool = False
+    funding_interval_ms: int = HOUR_MS
     account: str = ""
     agents: dict[str, str] = {}  # name -> address
 
@@ -64,6 +67,9 @@ def plan_of(settings: config.Settings | None = None, public: PublicKeys | None =
         abort_unknown=sim.abort_unknown,
         scenario=sim.scenario,
         fill_model=sim.fill_model,
+        quotes_noted=sim.witness == "full",
+        witness_fsync=sim.witness_fsync,
+        funding_interval_ms=sim.funding_interval_ms,
         account=public.account.lower(),
         agents={name: address.lower() for name, address in public.agents.items()},
     )
@@ -98,11 +104,12 @@ def assemble(
         partial_fill_rests=plan.partial_fill_rests,
         price_band_percent=plan.price_band_percent,
         fill_model=plan.fill_model,
+        quotes_noted=plan.quotes_noted,
+        funding_interval_ms=plan.funding_interval_ms,
     )
     exchange = Exchange(settings, now)
     if saved is not None:
         durable.restore(exchange, saved)
-    _admit_home(exchange, plan, now)
     manners = Settings(
         network=plan.network,
         cadence=plan.cadence,
@@ -113,6 +120,7 @@ def assemble(
     )
     venue = Venue(manners, settings, exchange, recording or synthetic, last_sequence)
     venue.start(now, restored=saved is not None)
+    _admit_home(exchange, plan, now)  # its deposit belongs to the first block
     return venue
 
 

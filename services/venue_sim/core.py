@@ -50,6 +50,7 @@ from services.venue_sim.funding import Funding
 from services.venue_sim.info import Info
 from services.venue_sim.liquidation import Liquidation
 from services.venue_sim.nonces import NonceSet
+from services.venue_sim.notes import Note
 from services.venue_sim.other_actions import (
     ApproveBuilderFee,
     CreateSubAccount,
@@ -110,7 +111,7 @@ class Exchange:
 
     def set_fees(self, user: str, rates: FeeRates) -> None:
         """Put an account on another tier, from the next trade on."""
-        self._floor.sight(user).rates = rates
+        self._floor.set_fees(self._floor.sight(user), rates)
 
     def upgrade(self, until_ms: int) -> None:
         """Take Alo orders alone until then, as the venue does after a network upgrade."""
@@ -148,12 +149,16 @@ class Exchange:
         queue, self._queue = self._queue, []
         answers = tuple(self._execute(request) for request in sorted(queue, key=urgency))
         self._settle()
-        return Block(number=floor.block, time_ms=Millis(now_ms), answers=answers, events=floor.end())
+        story = floor.end()
+        events = tuple(each for each in story if not isinstance(each, Note))
+        return Block(number=floor.block, time_ms=Millis(now_ms), answers=answers, events=events, story=story)
 
     def _take_input(self, market: MarketInput) -> None:
         match market:
             case OracleUpdate():
-                self._floor.coins[market.coin].pricing.oracle = market.ticks
+                coin = self._floor.coins[market.coin]
+                coin.pricing.oracle = market.ticks
+                self._floor.note_prices(coin)
             case ExternalBook():
                 self._tape.snapshot(market)
             case ExternalTrade():
@@ -168,6 +173,8 @@ class Exchange:
         """Move marks and draw the consequences (rule 4)."""
         floor = self._floor
         moved = [coin for coin in floor.coins.values() if not coin.halted and coin.pricing.update(floor.now_ms)]
+        for coin in moved:
+            floor.note_prices(coin)
         for coin in moved:
             self._placing.triggers.fire(coin)
         paid = self._funding.pay()

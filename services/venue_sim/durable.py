@@ -3,6 +3,7 @@
 Rules
   1. After a kill at any moment the clients' accounts come back as the last block left them: money, positions, open
      orders with their oids, fills, nonces, agents, budgets. Nobody heard of anything later (server.py, rule 2).
+     Orders stand at their prices in the order of their oids.
   2. The market's own participants are not kept: they come back flat and place anew around the last oracle price.
   3. Per block only what it changed is written: whole accounts without their records, and new records.
 """
@@ -227,10 +228,13 @@ def restore(exchange: Exchange, saved: Saved) -> None:
         floor.sub_accounts.restore(agents.sub_accounts)
     for signer, nonces in saved.nonces.items():
         exchange.restore_nonces(signer, _nonces.decode(nonces))
+    orders: list[tuple[Account, OrderState]] = []
     for user, encoded in saved.accounts.items():
-        account = floor.accounts.get(user) or floor.open_account(user)
+        account, account_state = floor.accounts.get(user) or floor.open_account(user), _accounts.decode(encoded)
         _restore_records(account, saved.records.get(user, []), saved.money.get(user, []))
-        _restore_account(exchange, account, _accounts.decode(encoded))
+        _restore_account(exchange, account, account_state)
+        orders += ((account, order) for order in account_state.orders)
+    _restore_orders(floor, orders)
 
 
 def _restore_records(account: Account, records: list[bytes], money: list[bytes]) -> None:
@@ -265,12 +269,12 @@ def _restore_account(exchange: Exchange, account: Account, state: AccountState) 
         exchange.restore_scheduled_cancel(account.user, state.cancel_at)
     for coin, held in account.holdings.items():
         floor.coins[coin].open_interest += max(0, held.lots)
-    _restore_orders(floor, account, state.orders)
 
 
-def _restore_orders(floor: Floor, account: Account, states: tuple[OrderState, ...]) -> None:
-    orders = {state.oid: _order(account, state) for state in states if state.coin in floor.coins}
-    for state in states:
+def _restore_orders(floor: Floor, states: list[tuple[Account, OrderState]]) -> None:
+    """Place all accounts' orders in the order of their numbers, which is their turn at each price."""
+    orders = {state.oid: _order(account, state) for account, state in states if state.coin in floor.coins}
+    for _, state in sorted(states, key=lambda pair: pair[1].oid):
         order = orders.get(state.oid)
         if order is None:
             continue

@@ -77,7 +77,7 @@ class Engine:
         self._book(deal, maker)
         self._book(deal, taker)
         users = {"buyer": buyer.account.user, "seller": seller.account.user}
-        self.print(coin, taker.side, maker.ticks, lots, tid=tid, **users)
+        self.print(coin, taker.side, maker.ticks, lots, tid=tid, oids=(maker.oid, taker.oid), **users)
         floor.resize(maker, maker.lots - lots)
         if maker.lots:
             floor.say(maker, texts.OPEN)
@@ -86,8 +86,19 @@ class Engine:
         self.trim(maker.account, coin)
         self.trim(taker.account, coin)
 
-    def print(self, coin: Coin, side: Side, ticks: int, lots: int, *, tid: int, buyer: str, seller: str) -> None:
-        """Publish a trade and let prices know of it."""
+    def print(
+        self,
+        coin: Coin,
+        side: Side,
+        ticks: int,
+        lots: int,
+        *,
+        tid: int,
+        buyer: str,
+        seller: str,
+        oids: tuple[int, int] = (0, 0),
+    ) -> None:
+        """Publish a trade and let prices know of it; `oids` are the maker's and the taker's."""
         floor = self._floor
         event = TradeEvent(
             coin=coin.name,
@@ -99,6 +110,8 @@ class Engine:
             tid=tid,
             buyer=buyer,
             seller=seller,
+            maker_oid=oids[0],
+            taker_oid=oids[1],
         )
         coin.pricing.traded(ticks, lots, floor.now_ms)
         coin.trades.append(event)

@@ -7,18 +7,25 @@ from collections import deque
 from typing import Final
 
 from common.instrument import Instrument
-from common.units import Micros, Millis
+from common.units import Lots, Micros, Millis, Ticks
 from services.venue_sim import texts
 from services.venue_sim.account import Account
 from services.venue_sim.agents import Agents
-from services.venue_sim.api import BookChange, Event, LedgerEvent, OrderEvent, TradeEvent
+from services.venue_sim.api import (
+    BookChange,
+    Event,
+    LedgerEvent,
+    OrderEvent,
+    TradeEvent,
+)
 from services.venue_sim.margin import Margins
 from services.venue_sim.matching import Book, Order
+from services.venue_sim.notes import FeesNote, Note, PriceNote, QuoteNote
 from services.venue_sim.pricing import Pricing
 from services.venue_sim.rules import SERVICE_ACCOUNTS, CoinRules, ExchangeConfig
 from services.venue_sim.sub_accounts import SubAccounts
 from services.venue_sim.tape_book import ForeignQueues
-from services.venue_sim.views import OrderRecord
+from services.venue_sim.views import FeeRates, OrderRecord
 
 TRADES_REMEMBERED_MAX: Final = 100  # per coin; recentTrades shows fewer
 OID_FIRST: Final = 100_000_001
@@ -69,7 +76,7 @@ class Floor:
         self.agents = Agents()
         self.sub_accounts = SubAccounts()
         self.accounts: dict[str, Account] = {}
-        self.events: list[Event] = []
+        self.events: list[Event | Note] = []
         self.changed: dict[str, None] = {}  # coins whose book changed in this block, in that order
         self.traded: dict[str, Account] = {}  # accounts whose positions changed in this block
         self._oid = OID_FIRST - 1
@@ -103,6 +110,14 @@ class Floor:
         )
         account.ledger.append(event)
         self.events.append(event)
+
+    def set_fees(self, account: Account, rates: FeeRates) -> None:
+        account.rates = rates
+        self.events.append(FeesNote(user=account.user, maker_ppm=rates.maker_ppm, taker_ppm=rates.taker_ppm))
+
+    def note_prices(self, coin: Coin) -> None:
+        mark, oracle = Ticks(coin.mark), Ticks(coin.pricing.oracle)
+        self.events.append(PriceNote(coin=coin.name, mark_ticks=mark, oracle_ticks=oracle))
 
     # --- the life of an order ---
 
@@ -153,6 +168,14 @@ class Floor:
         if coin.foreign is not None:
             coin.foreign.joined(order)
         self.changed[order.coin] = None
+        self._note_quote(order, order.lots)
+
+    def _note_quote(self, order: Order, lots: int) -> None:
+        """Note what the book now has of an order that makes no events; a recorded book speaks for itself."""
+        if self.config.quotes_noted and order.account.internal and self.coins[order.coin].foreign is None:
+            self.events.append(
+                QuoteNote(coin=order.coin, oid=order.oid, side=order.side, ticks=Ticks(order.ticks), lots=Lots(lots))
+            )
 
     def resize(self, order: Order, lots: int) -> None:
         """Change what remains of a resting order; at zero it leaves the book."""
@@ -160,6 +183,7 @@ class Floor:
         coin = self.coins[order.coin]
         coin.book.own(order.side).resize(order, lots)
         self.changed[order.coin] = None
+        self._note_quote(order, lots)
         if lots == 0:
             self._left(order, coin)
 
@@ -170,6 +194,7 @@ class Floor:
             order.account.reserve(order, -order.lots)
             coin.book.own(order.side).remove(order)
             self.changed[order.coin] = None
+            self._note_quote(order, 0)
             self._left(order, coin)
         else:
             coin.triggers.pop(order.oid, None)
@@ -206,7 +231,7 @@ class Floor:
         self.now_ms = now_ms
         self.block += 1
 
-    def end(self) -> tuple[Event, ...]:
+    def end(self) -> tuple[Event | Note, ...]:
         """Close the block: book changes last; return and forget its events."""
         for name in self.changed:
             coin = self.coins[name]

@@ -3,7 +3,7 @@
 Unknown users have zeros and empty lists, never an error. Unknown coins are a KeyError.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import islice
 
@@ -70,6 +70,10 @@ class Info:
         isolated = sum(held.cash for each in accounts for held in each.holdings.values())
         return Micros(sum(each.cash + each.spot for each in accounts) + isolated)
 
+    def users(self) -> tuple[str, ...]:
+        """Return all accounts, those of the venue and its market first."""
+        return tuple(self._floor.accounts)
+
     # --- one coin ---
 
     def book(self, coin: str, depth: int | None = None) -> BookView:
@@ -81,6 +85,15 @@ class Info:
         view = self.book(coin, 1)
         bid, ask = (side[0] if side else None for side in (view.bids, view.asks))
         return TopOfBook(coin=coin, time_ms=view.time_ms, bid=bid, ask=ask)
+
+    def resting(self, coin: str) -> Iterator[OrderView]:
+        """Return all orders of the book in the order in which they trade, bids first."""
+        book = self._floor.coins[coin].book
+        return (order.view() for side in (book.bids, book.asks) for queue in side for order in queue.orders.values())
+
+    def is_resting(self, user: str, oid: int) -> bool:
+        """Say whether an open order is in a book: others wait for a price or a parent."""
+        return self._account(user).orders[oid].is_resting
 
     def recent_trades(self, coin: str) -> tuple[TradeEvent, ...]:
         """Return the last trades, oldest first."""

@@ -61,12 +61,12 @@ class Liquidation:
                 self._to_market(account, coin)
         after = margins.sums(account)
         taken = 3 * after.equity < 2 * after.maintenance
+        cash = 0
         if taken:
             for coin in coins:
                 self._take_over(account, coin)
-            self._liquidator.cash += account.cash
-            account.cash = 0
-        self._announce(account, before.notional, before.equity, taken=taken)
+            cash = self._take_cash(account, account.cash)
+        self._announce(account, before.notional, before.equity, taken=taken, cash=cash)
 
     def _judge_isolated(self, account: Account, coin: Coin, holding: Holding) -> None:
         margins = self._floor.margins
@@ -79,12 +79,18 @@ class Liquidation:
         self._to_market(account, coin)
         left = abs(margins.value(coin.name, holding.lots))
         taken = 3 * margins.isolated_equity(coin.name, holding) < 2 * maintenance(left, coin.rules.margin_tiers)
+        cash = 0
         if taken:
             keep = account.cash
             self._take_over(account, coin)
-            self._liquidator.cash += account.cash - keep
-            account.cash = keep
-        self._announce(account, notional, equity, taken=taken)
+            cash = self._take_cash(account, account.cash - keep)
+        self._announce(account, notional, equity, taken=taken, cash=cash)
+
+    def _take_cash(self, account: Account, cash: int) -> int:
+        """Hand over what is left, which may be less than nothing."""
+        self._liquidator.cash += cash
+        account.cash -= cash
+        return cash
 
     def _to_market(self, account: Account, coin: Coin) -> None:
         if coin.halted:
@@ -123,7 +129,7 @@ class Liquidation:
             liquidation=LiquidationMark(liquidated_user=account.user, mark_ticks=Ticks(coin.mark), method=method),
         )
 
-    def _announce(self, account: Account, notional: int, equity: int, *, taken: bool) -> None:
+    def _announce(self, account: Account, notional: int, equity: int, *, taken: bool, cash: int) -> None:
         self._count += 1
         self._floor.events.append(
             LiquidationEvent(
@@ -133,5 +139,6 @@ class Liquidation:
                 notional=Micros(notional),
                 account_value=Micros(equity),
                 time_ms=Millis(self._floor.now_ms),
+                cash=Micros(cash),
             )
         )

@@ -21,7 +21,7 @@ import msgspec
 
 from common.units import Millis, Side
 from services.venue_sim.matching import Book
-from services.venue_sim.rules import DAY_MS, HOUR_MS, RECORDS_REMEMBERED_MAX, CoinRules
+from services.venue_sim.rules import DAY_MS, RECORDS_REMEMBERED_MAX, CoinRules
 from services.venue_sim.views import FundingRate
 
 BASIS_SECONDS: Final = 150.0
@@ -170,7 +170,3 @@ class Pricing:
             old = self._minutes.popleft()
             self.day_notional -= old.notional
             self.day_lots -= old.lots
-
-
-def next_hour(now_ms: int) -> int:
-    return (now_ms // HOUR_MS + 1) * HOUR_MS

@@ -62,3 +62,5 @@ class ExchangeConfig(msgspec.Struct, frozen=True, kw_only=True):
     partial_fill_rests: bool = True  # a Gtc that filled in part answers resting; False: filled
     interest: Decimal = Decimal("0.0001")  # per 8 hours
     fill_model: FillModel = FillModel.PESSIMISTIC  # of recorded books
+    funding_interval_ms: int = HOUR_MS  # shorter: each payment is still that of an hour
+    quotes_noted: bool = False  # the market's own orders are in every block's story

@@ -21,9 +21,9 @@ import msgspec
 from common.units import MILLISECOND, Millis
 from services.venue_sim.connection import Answer, Connection, Socket
 from services.venue_sim.durable import Changes
+from services.venue_sim.log_files import LogFiles
 from services.venue_sim.streams import Drop, Say
 from services.venue_sim.venue import Effect, HttpAnswer, Venue
-from services.venue_sim.witness import LogFiles
 
 HOST: Final = "127.0.0.1"
 IDLE_S_MAX: Final = 60.0  # the venue's own patience
@@ -169,8 +169,13 @@ class Server:
 
     def _write_log(self) -> None:
         lines = self._venue.take_log()
-        if self._log_files is not None:
-            self._log_files.append(lines)
+        if self._log_files is None:
+            return
+        self._log_files.append(lines)
+        if self._log_files.is_full:
+            self._log_files.rotate()
+            self._venue.open_log()
+            self._log_files.append(self._venue.take_log())
 
     # --- what connections call ---
 

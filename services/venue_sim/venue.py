@@ -112,7 +112,7 @@ class Venue:
             sight=self._sight,
             noted=lambda number, event, detail: self._scribe.connection(self._now, number, event, detail),
         )
-        self._scribe = Scribe(instruments, frozenset(config.internal), last_sequence)
+        self._scribe = Scribe(config, last_sequence)
         self._waiting: dict[int, Waiting] = {}  # by request; bounded by connections and posts in flight
         self._sighted: set[str] = set()  # only asked whether it contains one
         self._last_request = last_sequence  # so that no number comes twice in the log; the market's own are negative
@@ -125,6 +125,11 @@ class Venue:
         self._scribe.start(
             now, seed=settings.seed, block_ms=settings.block_ms, network=settings.network.value, restored=restored
         )
+        self.open_log()
+
+    def open_log(self) -> None:
+        """Write the whole state to the log: it must be possible to judge every file on its own."""
+        self._scribe.opening(self.exchange.info)
 
     def take_log(self) -> bytes:
         """Return the witness lines since the last call."""

@@ -1,48 +1,40 @@
-"""Writes the venue's own log (lines: common/witness.py). The scribe is pure, the files are a shell.
+"""Writes the lines of the venue's own log (common/witness.py); its files are in log_files.py. Pure.
 
 Rules
   1. Same inputs, same bytes: lines take time and numbers from the exchange alone.
-  2. One block is one write: a crash loses whole blocks at the end, nothing in between.
-  3. A full file is closed and the next one begun; only FILES_MAX files are kept.
+  2. Changes of the market's own orders are gathered, a line for each coin, until something else happens to the coin.
 """
 
-import os
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Any, Final, Protocol, assert_never
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any, Final
+
+from msgspec import structs
 
 from common import witness
-from common.errors import PeerFault
 from common.instrument import Instrument
-from common.units import Millis
-from services.venue_sim import api, views
+from common.units import Millis, Side
+from services.venue_sim import api, notes, views
+from services.venue_sim.info import Info
 from services.venue_sim.numbers import decimal, price, size, usd
 from services.venue_sim.payloads import BOOK_LEVELS_MAX, SIDES
+from services.venue_sim.rules import FEE_ACCOUNT, FUNDING_ACCOUNT, LIQUIDATOR, SERVICE_ACCOUNTS, ExchangeConfig
 
-FILE_BYTES_MAX: Final = 64 * 1024 * 1024  # opens quickly in any tool
-FILES_MAX: Final = 32  # 2 GiB, about four days of two coins
 BOOK_INTERVAL_MS: Final = 1_000
-_TAIL_BYTES: Final = 256 * 1024  # longer than any line
-
-
-class Sights(Protocol):
-    """What the scribe looks at after a block."""
-
-    def top(self, coin: str) -> views.TopOfBook: ...
-
-    def book(self, coin: str, depth: int) -> views.BookView: ...
-
-    def account(self, user: str) -> views.AccountView: ...
+QUOTES_MAX: Final = 500  # a line; some 20 KB
+_PPM: Final = Decimal(1_000_000)
 
 
 class Scribe:
     """Turns what happens into lines and holds them until the block is written."""
 
-    def __init__(self, instruments: dict[str, Instrument], internal: frozenset[str], last_sequence: int = 0) -> None:
-        self._instruments = instruments
-        self._internal = internal
+    def __init__(self, config: ExchangeConfig, last_sequence: int = 0) -> None:
+        self._config = config
+        self._instruments: dict[str, Instrument] = {rules.instrument.coin: rules.instrument for rules in config.coins}
+        self._internal = frozenset((*SERVICE_ACCOUNTS, *config.internal))
         self._sequence = last_sequence
         self._lines: list[bytes] = []
+        self._quotes: dict[str, list[tuple[int, str, str, str]]] = {}  # by coin, not yet written
         self._book_ms: dict[str, int] = {}  # when the coin's whole book was last written
         self.block = 0  # that the next lines belong to
 
@@ -93,47 +85,159 @@ class Scribe:
     def connection(self, now: Millis, number: int, event: str, detail: str) -> None:
         self._write(witness.Connection(**self._head(now), number=number, event=event, detail=detail))
 
+    # --- the whole state ---
+
+    def opening(self, info: Info) -> None:
+        """Write all that a judge needs to begin here; the last block is over, the next has no lines yet."""
+        config, first, now = self._config, len(self._lines), info.time_ms
+        coins = tuple(
+            witness.Coin(
+                rules.instrument.coin,
+                rules.instrument.size_decimals,
+                rules.external,
+                tuple((usd(tier.above), tier.leverage_max) for tier in rules.margin_tiers),
+            )
+            for rules in config.coins
+        )
+        line = witness.Opening(
+            **self._head(now),
+            coins=coins,
+            quotes=config.quotes_noted,
+            internal=tuple(sorted(self._internal)),
+            fee_account=FEE_ACCOUNT,
+            funding_account=FUNDING_ACCOUNT,
+            liquidator=LIQUIDATOR,
+            price_band_percent=config.price_band_percent,
+        )
+        self._lines.append(b"")  # until the number of its lines is known
+        for coin in self._instruments:
+            self._price(now, notes.PriceNote(coin=coin, mark_ticks=info.mark(coin), oracle_ticks=info.oracle(coin)))
+        for user in info.users():
+            self._account(info.account(user), 0)
+            if user not in self._internal:
+                rates = info.fee_rates(user)
+                self._fees(now, notes.FeesNote(user=user, maker_ppm=rates.maker_ppm, taker_ppm=rates.taker_ppm))
+        self._orders_as_they_trade(now, info)
+        self._lines[first] = witness.encode(structs.replace(line, lines=len(self._lines) - first - 1))
+
+    def _orders_as_they_trade(self, now: Millis, info: Info) -> None:
+        for rules in self._config.coins:
+            coin = rules.instrument.coin
+            for view in info.resting(coin):
+                if view.user not in self._internal:
+                    self._flush(now, coin)
+                    self._order(now, view, "open")
+                elif self._config.quotes_noted and not rules.external:
+                    self._quote(now, coin, (view.oid, view.side, view.ticks, view.lots))
+            self._flush(now, coin)
+        for user in info.users():
+            for view in info.open_orders(user):
+                if user not in self._internal and not info.is_resting(user, view.oid):
+                    self._order(now, view, "waiting")
+
     # --- what a block did ---
 
-    def events(self, block: api.Block, sights: Sights) -> None:
-        """Write the events of a block, then the accounts and books that it changed."""
+    def events(self, block: api.Block, info: Info) -> None:
+        """Write the story of a block, then the accounts and books that it changed."""
         moved: dict[str, int] = {}  # account -> funding in this block
         changed: list[api.BookChange] = []
-        for event in block.events:
+        for event in block.story:
             match event:
-                case api.OrderEvent():
-                    self._order(event)
-                case api.FillEvent():
-                    self._fill(event)
-                    moved.setdefault(event.user, 0)
-                case api.TradeEvent():
-                    self._trade(event)
-                case api.FundingEvent():
-                    moved[event.user] = moved.get(event.user, 0) + event.micros
-                case api.LedgerEvent():
-                    moved.setdefault(event.user, 0)
+                case notes.QuoteNote(coin=coin):
+                    self._quote(block.time_ms, coin, (event.oid, event.side, event.ticks, event.lots))
+                    continue
                 case api.BookChange():
                     changed.append(event)
-                case api.LiquidationEvent():
-                    moved.setdefault(event.user, 0)
+                    continue
                 case _:
-                    assert_never(event)
+                    pass  # below
+            self._flush(block.time_ms, coin_of(event))
+            self._event(block.time_ms, event)
+            for user, funding in moves(event):
+                moved[user] = moved.get(user, 0) + funding
+        for coin in tuple(self._quotes):
+            self._flush(block.time_ms, coin)
         for user, funding in moved.items():
-            if user not in self._internal:
-                self._account(sights.account(user), funding)
+            self._account(info.account(user), funding)
         for change in changed:
             if change.bbo_changed:
-                self._bbo(sights.top(change.coin))
-            self._book(change.coin, block.time_ms, sights)
+                self._bbo(info.top(change.coin))
+            self._book(change.coin, block.time_ms, info)
 
-    def _order(self, event: api.OrderEvent) -> None:
-        order = event.order
-        if order.user in self._internal:
-            return
-        instrument = self._instruments[order.coin]
+    def _event(self, now: Millis, event: api.Event | notes.Note) -> None:
+        match event:
+            case api.OrderEvent():
+                self._order(event.time_ms, event.order, event.status)
+            case api.FillEvent():
+                self._fill(event)
+            case api.TradeEvent():
+                self._trade(event)
+            case notes.PriceNote():
+                self._price(now, event)
+            case notes.FeesNote():
+                self._fees(now, event)
+            case _:
+                self._money(now, event)
+
+    def _money(self, now: Millis, event: api.Event | notes.Note) -> None:
+        match event:
+            case notes.RateNote(coin=coin):
+                oracle = price(self._instruments[coin], event.oracle_ticks)
+                self._write(witness.Rate(**self._head(now), coin=coin, rate=decimal(event.rate), oracle_px=oracle))
+            case api.FundingEvent(user=user, coin=coin):
+                szi = size(self._instruments[coin], event.lots)
+                self._write(witness.Funding(**self._head(now), user=user, coin=coin, szi=szi, usd=usd(event.micros)))
+            case api.LedgerEvent(user=user):
+                self._write(
+                    witness.Transfer(
+                        **self._head(now),
+                        user=user,
+                        what=event.kind,
+                        usd=usd(event.micros),
+                        destination=event.destination,
+                    )
+                )
+            case api.LiquidationEvent(user=user):
+                self._write(
+                    witness.Liquidation(
+                        **self._head(now),
+                        user=user,
+                        liquidator=event.liquidator,
+                        notional=usd(event.notional),
+                        equity=usd(event.account_value),
+                        cash=usd(event.cash),
+                    )
+                )
+            case _:
+                pass  # about orders and books
+
+    def _quote(self, now: Millis, coin: str, order: tuple[int, Side, int, int]) -> None:
+        """Gather one (rule 2)."""
+        oid, side, ticks, lots = order
+        instrument, waiting = self._instruments[coin], self._quotes.setdefault(coin, [])
+        waiting.append((oid, SIDES[side], price(instrument, ticks), size(instrument, lots)))
+        if len(waiting) >= QUOTES_MAX:
+            self._flush(now, coin)
+
+    def _flush(self, now: Millis, coin: str) -> None:
+        waiting = self._quotes.pop(coin, None)
+        if waiting:
+            self._write(witness.Quotes(**self._head(now), coin=coin, orders=tuple(waiting)))
+
+    def _price(self, now: Millis, note: notes.PriceNote) -> None:
+        instrument = self._instruments[note.coin]
+        mark, oracle = price(instrument, note.mark_ticks), price(instrument, note.oracle_ticks)
+        self._write(witness.Price(**self._head(now), coin=note.coin, mark_px=mark, oracle_px=oracle))
+
+    def _fees(self, now: Millis, note: notes.FeesNote) -> None:
+        maker, taker = (decimal(ppm / _PPM) for ppm in (note.maker_ppm, note.taker_ppm))
+        self._write(witness.Fees(**self._head(now), user=note.user, maker=maker, taker=taker))
+
+    def _order(self, now: Millis, order: api.OrderView, status: str) -> None:
+        instrument, trigger = self._instruments[order.coin], order.trigger
         self._write(
             witness.Order(
-                **self._head(event.time_ms),
+                **self._head(now),
                 user=order.user,
                 coin=order.coin,
                 oid=order.oid,
@@ -142,16 +246,17 @@ class Scribe:
                 px=price(instrument, order.ticks),
                 sz=size(instrument, order.lots),
                 orig_sz=size(instrument, order.original_lots),
-                status=event.status,
+                status=status,
                 tif=None if order.tif is None else str(order.tif),
                 reduce_only=order.reduce_only,
                 placed_ms=order.placed_ms,
+                trigger_px=None if trigger is None else price(instrument, trigger.ticks),
+                tpsl=None if trigger is None else str(trigger.tpsl),
+                is_position_tpsl=order.is_position_tpsl,
             )
         )
 
     def _fill(self, event: api.FillEvent) -> None:
-        if event.user in self._internal:
-            return
         instrument = self._instruments[event.coin]
         self._write(
             witness.Fill(
@@ -185,12 +290,20 @@ class Scribe:
                 tid=event.tid,
                 buyer=event.buyer,
                 seller=event.seller,
+                maker_oid=event.maker_oid,
+                taker_oid=event.taker_oid,
             )
         )
 
     def _account(self, view: views.AccountView, funding: int) -> None:
         positions = tuple(
-            witness.Position(each.coin, size(self._instruments[each.coin], each.lots), decimal(each.entry_price))
+            witness.Position(
+                each.coin,
+                size(self._instruments[each.coin], each.lots),
+                decimal(each.entry_price),
+                None if each.isolated_raw is None else usd(each.isolated_raw),
+                usd((each.value if each.lots > 0 else -each.value) - each.unrealized_pnl),
+            )
             for each in view.positions
         )
         self._write(
@@ -201,6 +314,7 @@ class Scribe:
                 withdrawable=usd(view.withdrawable),
                 funding=usd(funding),
                 positions=positions,
+                cash=usd(view.cross.raw_usd),
             )
         )
 
@@ -213,11 +327,11 @@ class Scribe:
         head = self._head(top.time_ms)
         self._write(witness.Bbo(**head, coin=top.coin, bid_px=bid_px, bid_sz=bid_sz, ask_px=ask_px, ask_sz=ask_sz))
 
-    def _book(self, coin: str, now: Millis, sights: Sights) -> None:
+    def _book(self, coin: str, now: Millis, info: Info) -> None:
         if now - self._book_ms.get(coin, -BOOK_INTERVAL_MS) < BOOK_INTERVAL_MS:
             return
         self._book_ms[coin] = now
-        view, instrument = sights.book(coin, BOOK_LEVELS_MAX), self._instruments[coin]
+        view, instrument = info.book(coin, BOOK_LEVELS_MAX), self._instruments[coin]
         bids, asks = (
             tuple((price(instrument, item.ticks), size(instrument, item.lots), item.orders) for item in side)
             for side in (view.bids, view.asks)
@@ -225,56 +339,32 @@ class Scribe:
         self._write(witness.Book(**self._head(now), coin=coin, bids=bids, asks=asks))
 
 
-class LogFiles:
-    """The files of one directory, appended to and rotated (rules 2 and 3)."""
-
-    def __init__(
-        self, directory: Path, *, fsync: bool = False, bytes_max: int = FILE_BYTES_MAX, files_max: int = FILES_MAX
-    ) -> None:
-        self._directory = directory
-        self._fsync = fsync
-        self._bytes_max = bytes_max
-        self._files_max = files_max
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        existing = witness.files(directory)
-        self.last_sequence = _last_sequence(existing)
-        self._number = int(existing[-1].stem.partition("-")[2]) if existing else 0
-        self._file = self._next()
-
-    def append(self, lines: bytes) -> None:
-        """Write one block's lines; OSError when the disk does not take them."""
-        if not lines:
-            return
-        if os.fstat(self._file).st_size > self._bytes_max:
-            os.close(self._file)
-            self._file = self._next()
-        rest = memoryview(lines)
-        while rest:
-            rest = rest[os.write(self._file, rest) :]
-        if self._fsync:
-            os.fsync(self._file)
-
-    def close(self) -> None:
-        os.fsync(self._file)
-        os.close(self._file)
-
-    def _next(self) -> int:
-        self._number += 1
-        for old in witness.files(self._directory)[: 1 - self._files_max]:
-            old.unlink()
-        path = self._directory / f"witness-{self._number:06d}.jsonl"
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+def coin_of(event: api.Event | notes.Note) -> str:
+    """Return the coin whose book an event may depend on, empty when it is about none."""
+    match event:
+        case api.OrderEvent(order=order):
+            return order.coin
+        case api.FillEvent(coin=coin) | api.TradeEvent(coin=coin):
+            return coin
+        case _:
+            return ""
 
 
-def _last_sequence(existing: list[Path]) -> int:
-    for path in reversed(existing):
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-            for raw in reversed(file.read().splitlines(keepends=True)):
-                if not raw.endswith(b"\n"):
-                    continue
-                try:
-                    return witness.decode(raw).seq
-                except PeerFault:
-                    break  # the first piece of the tail: no whole line is left
-    return 0
+def moves(event: api.Event | notes.Note) -> Iterator[tuple[str, int]]:
+    """List whose money or position an event changed, and the funding that it was."""
+    match event:
+        case api.FillEvent(user=user):
+            yield user, 0
+            yield FEE_ACCOUNT, 0
+        case api.FundingEvent(user=user, micros=micros):
+            yield user, micros
+        case notes.RateNote():
+            yield FUNDING_ACCOUNT, 0
+        case api.LedgerEvent(user=user):
+            yield user, 0
+        case api.LiquidationEvent(user=user, liquidator=liquidator):
+            yield user, 0
+            if liquidator:
+                yield liquidator, 0
+        case _:
+            pass

@@ -12,8 +12,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from common.units import Millis
 from services.venue_sim import universe
 from services.venue_sim.assembly import Plan, assemble
+from services.venue_sim.log_files import LogFiles
 from services.venue_sim.server import Server
-from services.venue_sim.witness import LogFiles
 
 Story = Callable[[int], Awaitable[None]]
 

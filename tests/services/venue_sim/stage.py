@@ -3,8 +3,12 @@
 from decimal import Decimal
 from typing import Final, TypeVar
 
+import msgspec
+
+from common import witness
 from common.instrument import Instrument
 from common.units import Lots, Micros, Side
+from common.witness_check import check
 from services.venue_sim.api import (
     Action,
     ActionAnswer,
@@ -26,6 +30,7 @@ from services.venue_sim.api import (
 )
 from services.venue_sim.core import Exchange
 from services.venue_sim.rules import CoinRules, ExchangeConfig
+from services.venue_sim.witness import Scribe
 
 ALICE: Final = "0x" + "a1" * 20
 BOB: Final = "0x" + "b0" * 20
@@ -75,17 +80,21 @@ def order(
 
 
 class Stage:
-    """One exchange with three funded accounts; nonces count up by themselves."""
+    """One exchange with three funded accounts; nonces count up by themselves. `is_logged`: for `verify`."""
 
-    def __init__(self, settings: ExchangeConfig | None = None) -> None:
-        self.exchange = Exchange(settings or config(), START_MS)
+    def __init__(self, settings: ExchangeConfig | None = None, *, is_logged: bool = False) -> None:
+        chosen = msgspec.structs.replace(settings or config(), quotes_noted=is_logged)
+        self.exchange = Exchange(chosen, START_MS)
         self.info = self.exchange.info
+        self._scribe = Scribe(chosen) if is_logged else None
+        if self._scribe is not None:
+            self._scribe.opening(self.info)
         self.now = START_MS
         self._number = 0
         self._asked: list[int] = []
         for user in (ALICE, BOB, CAROL):
             self.exchange.sight(user)
-        self.last = self.exchange.step(START_MS)
+        self.last = self._step()
 
     # --- ask ---
 
@@ -112,9 +121,24 @@ class Stage:
     def block(self, after_ms: int = BLOCK_MS) -> Block:
         """Execute a block; events are in `last`."""
         self.now += after_ms
-        self.last = self.exchange.step(self.now)
+        self.last = self._step()
         self._asked.clear()
         return self.last
+
+    def _step(self) -> Block:
+        block = self.exchange.step(self.now)
+        if self._scribe is not None:
+            self._scribe.block = block.number
+            self._scribe.events(block, self.info)
+        return block
+
+    def verify(self) -> None:
+        """Have the witness log so far judged."""
+        assert self._scribe is not None
+        self._scribe.block += 1
+        self._scribe.opening(self.info)  # states everything once more
+        lines = [witness.decode(line) for line in self._scribe.take().splitlines(keepends=True)]
+        assert [str(finding) for finding in check(lines).findings] == []
 
     def answer(self, number: int) -> ActionAnswer:
         """Return the answer to a request of the last block."""

@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 
 from common import witness
 from services.venue_sim import address_limits, connection
-from services.venue_sim.witness import LogFiles
+from services.venue_sim.log_files import LogFiles
 from tests.services.venue_sim.door import ALICE
 from tests.services.venue_sim.live_server import hear, live, raw, socket, subscribe
 
