@@ -63,6 +63,7 @@ class Opening(Line, frozen=True, kw_only=True):
     internal: tuple[str, ...]  # accounts of the market and of the venue itself
     fee_account: str
     liquidator: str
+    bridge_account: str
     funding_account: str
     price_band_percent: int
     lines: int = 0
@@ -130,6 +131,7 @@ class Fill(Line, frozen=True, kw_only=True):
     crossed: bool
     tid: int
     liquidation: bool
+    builder_fee: str = "0.0"  # part of the fee
 
 
 class Trade(Line, frozen=True, kw_only=True):

@@ -3,12 +3,13 @@
 Rules
   1. A fill changes the position by its size and the cash by its signed cost; start, direction and closed profit of a
      fill follow from the position before it.
-  2. Its fee is the notional times the account's rate, cut to the micro-USD towards zero, and goes to the fee account;
-     a position that the liquidator takes over costs none.
+  2. Its fee is the notional times the account's rate, cut to the micro-USD towards zero, and a builder's of 0.1 % at
+     most; it goes to the fee account. A position that the liquidator takes over costs none.
   3. Equity is cash and positions at mark.
   4. Funding is paid by every position of the coin: what is received is cut down to the micro-USD, and the funding
      account pays it.
-  5. A transfer takes from one account what it gives to the other.
+  5. A transfer takes from one account what it gives to the other: requests are bought from the fee account, and what
+     is withdrawn goes to the bridge's.
 """
 
 from dataclasses import dataclass, field
@@ -21,8 +22,10 @@ from common.witness_check.report import Report
 MICRO: Final = Decimal("0.000001")
 ENTRY_PLACES: Final = Decimal("1e-8")
 TIER_0: Final = (Decimal("0.00015"), Decimal("0.00045"))
+BUILDER_MAX: Final = Decimal("0.001")
 RATE_MAX: Final = Decimal("0.04")  # of funding, an hour
 ZERO: Final = Decimal(0)
+BETWEEN_ACCOUNTS: Final = frozenset({"internalTransfer", "subAccountTransfer"})
 TAKEN_OVER: Final = "Liquidated "  # how `dir` of such a fill begins
 
 
@@ -88,7 +91,10 @@ class Accounts:
         profit = purse.trade(line.coin, change, px)
         report.expect("position", f"closed profit of a fill of {line.user}", Decimal(line.closed_pnl), profit)
         rate = ZERO if taken_over else purse.rates[line.crossed]
-        fee = (px * sz * rate).quantize(MICRO, ROUND_DOWN)
+        builder = Decimal(line.builder_fee)
+        if not ZERO <= builder <= px * sz * BUILDER_MAX:
+            report.found("fee", f"builder's fee of {builder} for {px * sz} USD of {line.user}")
+        fee = (px * sz * rate).quantize(MICRO, ROUND_DOWN) + builder
         report.expect("fee", f"fee of {sz} {line.coin} at {px} of {line.user}", Decimal(line.fee), fee)
         purse.cash -= Decimal(line.fee)
         self.purse(self._opening.fee_account).cash += Decimal(line.fee)
@@ -125,9 +131,14 @@ class Accounts:
         self._funded[line.user] = self._funded.get(line.user, ZERO) + Decimal(line.usd)
 
     def transfer(self, line: witness.Transfer) -> None:
-        self.purse(line.user).cash += Decimal(line.usd)
-        if line.what == "internalTransfer":
-            self._sent += Decimal(line.usd)
+        usd = Decimal(line.usd)
+        self.purse(line.user).cash += usd
+        if line.what in BETWEEN_ACCOUNTS:
+            self._sent += usd
+        elif line.what == "reserveRequestWeight":
+            self.purse(self._opening.fee_account).cash -= usd
+        elif line.what == "withdraw":
+            self.purse(self._opening.bridge_account).cash -= usd
 
     def liquidation(self, line: witness.Liquidation) -> None:
         if line.liquidator:

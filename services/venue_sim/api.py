@@ -1,7 +1,6 @@
 """What goes into the exchange and what one block gives back: typed, in ticks, lots and micro-USD.
 
-Flow: `Exchange.submit(ActionRequest)` and `Exchange.feed(MarketInput)` queue; `Exchange.step(now_ms)` executes one
-block and returns `Block(answers, events, story)`. Everything read between blocks is in services/venue_sim/views.py.
+Flow: `Exchange.submit` and `feed` queue, `step` executes a block and returns it. What is read in between: views.py.
 
 Addresses are lower-case 0x strings of 40 hex digits, cloids lower-case 0x strings of 32: the server lowers them.
 """
@@ -365,7 +364,6 @@ class FundingEvent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     rate: Decimal  # hourly
     time_ms: Millis
     block: int
-    oracle_ticks: Ticks = Ticks(0)
 
 
 class LedgerEvent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -399,4 +397,4 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     time_ms: Millis
     answers: tuple[ActionAnswer, ...]  # in order of execution
     events: tuple[Event, ...]  # in order of execution
-    story: tuple[Event | Note, ...]  # the events, and between them what only the venue's log needs
+    story: tuple[Event | Note, ...]  # the same, and between them what only the venue's log needs

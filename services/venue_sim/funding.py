@@ -65,7 +65,6 @@ class Funding:
             rate=hour.rate,
             time_ms=Millis(self._floor.now_ms),
             block=self._floor.block,
-            oracle_ticks=Ticks(coin.pricing.oracle),
         )
         account.fundings.append(event)
         self._floor.events.append(event)

@@ -18,7 +18,14 @@ from services.venue_sim import api, notes, views
 from services.venue_sim.info import Info
 from services.venue_sim.numbers import decimal, price, size, usd
 from services.venue_sim.payloads import BOOK_LEVELS_MAX, SIDES
-from services.venue_sim.rules import FEE_ACCOUNT, FUNDING_ACCOUNT, LIQUIDATOR, SERVICE_ACCOUNTS, ExchangeConfig
+from services.venue_sim.rules import (
+    BRIDGE_ACCOUNT,
+    FEE_ACCOUNT,
+    FUNDING_ACCOUNT,
+    LIQUIDATOR,
+    SERVICE_ACCOUNTS,
+    ExchangeConfig,
+)
 
 BOOK_INTERVAL_MS: Final = 1_000
 QUOTES_MAX: Final = 500  # a line; some 20 KB
@@ -107,6 +114,7 @@ class Scribe:
             fee_account=FEE_ACCOUNT,
             funding_account=FUNDING_ACCOUNT,
             liquidator=LIQUIDATOR,
+            bridge_account=BRIDGE_ACCOUNT,
             price_band_percent=config.price_band_percent,
         )
         self._lines.append(b"")  # until the number of its lines is known
@@ -275,6 +283,7 @@ class Scribe:
                 crossed=event.crossed,
                 tid=event.tid,
                 liquidation=event.liquidation is not None,
+                builder_fee=usd(event.builder_fee),
             )
         )
 

@@ -158,6 +158,7 @@ LIES: list[tuple[str, Lie]] = [
     ("position", change(witness.Fill, {}, dir="Open Short")),
     ("position", change(witness.Account, {"user": BOB.address}, last=True, positions=())),
     ("fee", change(witness.Fill, {}, fee="9.0")),
+    ("fee", change(witness.Fill, {}, fee="59.00890", builder_fee="50.0")),
     ("fee", remove(witness.Fees, {"user": ALICE.address, "maker": "0.00012"})),
     ("money", change(witness.Account, {"user": ALICE.address}, last=True, cash="1.0")),
     ("money", change(witness.Account, {"user": "0x" + "fe" * 20}, last=True, cash="1.0")),
