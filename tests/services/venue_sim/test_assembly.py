@@ -58,7 +58,7 @@ def test_switches_of_the_configuration() -> None:
     ask = venue.exchange.info.top("ETH").ask
     assert ask is not None
     price = venue.exchange.info.instrument("ETH").price(ask.ticks)
-    filled = told(place(limit(str(price), "200", asset=1)), 3)
+    filled = told(place(limit(f"{price.normalize():f}", "200", asset=1)), 3)
     assert "filled" in filled
     assert "resting" not in filled
     venue.open(1, START)

@@ -7,6 +7,7 @@ import pytest
 from common import witness
 from common.hyperliquid.signing import SigningKey
 from common.units import Millis
+from common.witness_check import check
 from services.venue_sim import universe
 from services.venue_sim.assembly import Plan, assemble
 from tests.services.venue_sim.door import ALICE, BOB, CLOID, Door, cancel, limit, place
@@ -126,5 +127,8 @@ def test_the_market_itself_is_left_out() -> None:
     lines = [witness.decode(line) for line in venue.take_log().splitlines(keepends=True)]
     assert of(witness.Trade, lines)
     assert of(witness.Bbo, lines)
-    assert not of(witness.Order, lines)
-    assert not of(witness.Fill, lines)
+    assert of(witness.Quotes, lines)
+    (opening,) = of(witness.Opening, lines)
+    told = {line.user for line in lines if isinstance(line, witness.Order | witness.Fill)}
+    assert not told & {*opening.internal}
+    assert [str(finding) for finding in check(lines).findings] == []
