@@ -234,6 +234,7 @@ class VenueSim(Section, frozen=True, kw_only=True):
     witness: Annotated[str, Meta(pattern="^(full|clients)$")] = "full"  # full: books can be rebuilt from the log
     witness_fsync: bool = False  # each block's lines reach the disk before anybody hears of the block
     funding_interval_ms: Annotated[int, Meta(ge=1_000)] = 3_600_000  # the venue: an hour
+    faults: bool = False  # open the socket by which faults can be asked for
 
 
 class Log(Section, frozen=True, kw_only=True):

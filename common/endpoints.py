@@ -14,6 +14,7 @@ from common.home import Home
 
 VENUE: Final = "venue"
 METRICS: Final = "metrics"
+FAULTS: Final = "faults"  # path of a socket
 
 
 def read(home: Home) -> dict[str, str]:

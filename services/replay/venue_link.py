@@ -33,7 +33,8 @@ from common.messages.venue import FillsQuery, FundingQuery
 from common.units import MILLISECOND, Millis, Nanos
 from services.venue_sim import universe
 from services.venue_sim.assembly import Plan, assemble, plan_of
-from services.venue_sim.streams import Say
+from services.venue_sim.faulty_venue import FaultyVenue
+from services.venue_sim.streams import Drop, Say
 from services.venue_sim.tape_market import TapeMarket
 from services.venue_sim.venue import HttpAnswer, Venue
 
@@ -52,7 +53,7 @@ class LocalVenue:
     def __init__(
         self, settings: Settings, chance: random.Random, venue: Venue, latency_ms: tuple[int, int] = LATENCY_MS
     ) -> None:
-        self.venue = venue
+        self.venue: Venue | FaultyVenue = venue
         self.lines: list[witness.AnyLine] = []
         self.lost_answers = 0.0  # share of the answers to posts that never arrive
         self._settings = settings
@@ -134,11 +135,22 @@ class LocalVenue:
         arrivals, self._arrivals = self._arrivals, []
         return arrivals
 
+    def fault(self, name: str, now: Nanos, /, **parameters: object) -> int:
+        """Ask the venue for a fault (services/venue_sim/faults.py); return its number, 0 for a deed."""
+        if not isinstance(self.venue, FaultyVenue):
+            self.venue = FaultyVenue(self.venue, random.Random(self._chance.getrandbits(64)), ACCOUNT)
+        number, effects = self.venue.arm(name, parameters, self._venue_ms(now))
+        self._take(effects, now)
+        return number
+
+    def clear_faults(self, now: Nanos) -> None:
+        assert isinstance(self.venue, FaultyVenue)
+        self.venue.clear(None, self._venue_ms(now))
+
     # --- parts -----------------------------------------------------------------------------------------------
 
-    @staticmethod
-    def _venue_ms(now: Nanos) -> Millis:
-        return Millis(EPOCH_MS + now // MILLISECOND)
+    def _venue_ms(self, now: Nanos) -> Millis:
+        return self.venue.clock(Millis(EPOCH_MS + now // MILLISECOND))
 
     def _delay(self, now: Nanos) -> Nanos:
         return Nanos(now + self._chance.randint(*self._latency_ms) * MILLISECOND)
@@ -164,6 +176,8 @@ class LocalVenue:
                 self._on_frame(effect, now)
             elif isinstance(effect, HttpAnswer):
                 self._on_answer(effect, now)
+            elif isinstance(effect, Drop) and effect.connection in self._connections:
+                self.drop(self._connections[effect.connection], now)
 
     def _on_frame(self, say: Say, now: Nanos) -> None:
         service = self._connections.get(say.connection)

@@ -1,6 +1,6 @@
 """The venue's JSON for what is: accounts, universe, contexts, fees, limits. Encoded by the caller."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -63,7 +63,7 @@ def spot_trades(coin: str) -> list[Json]:
 # --- the universe ----------------------------------------------------------------------------------
 
 
-def meta(coins: Sequence[rules.CoinRules]) -> Json:
+def meta(coins: Sequence[rules.CoinRules], delisted: Collection[str] = ()) -> Json:
     tables: dict[tuple[rules.MarginTier, ...], int] = {}
     universe = []
     for coin in coins:
@@ -77,6 +77,7 @@ def meta(coins: Sequence[rules.CoinRules]) -> Json:
                 "name": instrument.coin,
                 "maxLeverage": instrument.leverage_max,
                 "marginTableId": table_id,
+                **({"isDelisted": True} if instrument.coin in delisted else {}),
             }
         )
     return {

@@ -43,6 +43,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     quotes_noted: bool = True  # the market's own orders are in the witness log
     witness_fsync: bool = False
     funding_interval_ms: int = HOUR_MS
+    faults: bool = False  # there is a socket by which they can be asked for
     account: str = ""
     agents: dict[str, str] = {}  # name -> address
 
@@ -70,6 +71,7 @@ def plan_of(settings: config.Settings | None = None, public: PublicKeys | None =
         quotes_noted=sim.witness == "full",
         witness_fsync=sim.witness_fsync,
         funding_interval_ms=sim.funding_interval_ms,
+        faults=sim.faults,
         account=public.account.lower(),
         agents={name: address.lower() for name, address in public.agents.items()},
     )

@@ -46,5 +46,9 @@ class AddressBudget:
         """Charge an expired action."""
         self.used += EXPIRED_COST
 
+    def leave(self, requests: int) -> None:
+        """Use up all but so many requests."""
+        self.used = max(self.used, self.cap - requests)
+
     def view(self) -> RateLimit:
         return RateLimit(volume=self.volume, used=self.used, cap=self.cap, reserved=self.reserved)

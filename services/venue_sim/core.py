@@ -4,7 +4,7 @@ Time is an argument, there is no chance in it: equal inputs give equal blocks, b
 `info` (info.py) between blocks.
 
 Rules of a block, in this order
-  1. The market's inputs (oracle, recorded books and trades), as they came.
+  1. The market's inputs (oracle, recorded books and trades), as they came, then what the venue itself does.
   2. Actions, sorted: first those that place no new Gtc or Ioc order, then cancels, then the rest; within a class as
      they came. Modifies sort by their new orders.
   3. Due scheduleCancels fire before the actions of the block that reaches their time.
@@ -48,6 +48,7 @@ from services.venue_sim.engine import Engine
 from services.venue_sim.floor import Floor
 from services.venue_sim.funding import Funding
 from services.venue_sim.info import Info
+from services.venue_sim.interventions import Intervention, Interventions
 from services.venue_sim.liquidation import Liquidation
 from services.venue_sim.nonces import NonceSet
 from services.venue_sim.notes import Note
@@ -89,6 +90,7 @@ class Exchange:
         self._tape = Tape(self._floor, engine)
         self._funding = Funding(self._floor)
         self._liquidation = Liquidation(self._floor, engine)
+        self._interventions = Interventions(self._floor, engine, self._funding)
         self._nonces: dict[str, NonceSet] = {}
         self._queue: list[ActionRequest] = []
         self._inputs: list[MarketInput] = []
@@ -116,6 +118,10 @@ class Exchange:
     def upgrade(self, until_ms: int) -> None:
         """Take Alo orders alone until then, as the venue does after a network upgrade."""
         self._floor.post_only_until = until_ms
+
+    def intervene(self, item: Intervention) -> None:
+        """Have the venue itself do something, at the head of the next block."""
+        self._interventions.queue(item)
 
     # --- what survives the process (durable.py) ---
 
@@ -145,6 +151,7 @@ class Exchange:
         inputs, self._inputs = self._inputs, []
         for market in inputs:
             self._take_input(market)
+        self._interventions.execute()
         self._dead_man.fire()
         queue, self._queue = self._queue, []
         answers = tuple(self._execute(request) for request in sorted(queue, key=urgency))
@@ -159,6 +166,8 @@ class Exchange:
                 coin = self._floor.coins[market.coin]
                 coin.pricing.oracle = market.ticks
                 self._floor.note_prices(coin)
+            case ExternalBook() | ExternalTrade() if self._floor.coins[market.coin].is_delisted:
+                pass
             case ExternalBook():
                 self._tape.snapshot(market)
             case ExternalTrade():

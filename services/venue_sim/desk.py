@@ -41,7 +41,7 @@ class Desk:
         self._info = info
         self._candles = candles
         self.instruments: Final = {coin.instrument.coin: coin.instrument for coin in config.coins}
-        self._meta = account_payloads.meta(config.coins)
+        self._listed = account_payloads.meta(config.coins)
         self._now = Millis(0)
         self._answers: dict[str, Callable[[Question], Any]] = {
             **self._universe_answers(),
@@ -95,6 +95,11 @@ class Desk:
             "predictedFundings": lambda _: self._predicted_fundings(),
             "exchangeStatus": lambda _: {"time": self._now, "specialStatuses": None},
         }
+
+    @property
+    def _meta(self) -> Json:
+        delisted = self._info.delisted()
+        return account_payloads.meta(self._config.coins, delisted) if delisted else self._listed
 
     def mids(self) -> dict[str, str]:
         """Return every mid; a coin with an empty side shows its last trade, or its mark."""

@@ -117,14 +117,14 @@ class Engine:
         coin.trades.append(event)
         floor.events.append(event)
 
-    def transfer(self, order: Order, receiver: Account) -> None:
-        """Hand a liquidated position to the liquidator at the order's price: no fee, no print."""
+    def transfer(self, order: Order, receiver: Account, reason: str = "") -> None:
+        """Hand a position to the liquidator at the order's price: no fee, no print. `reason`: the fill's direction."""
         coin = self._floor.coins[order.coin]
         start = order.account.lots(coin.name)
         mode = "Cross" if order.account.is_cross(coin.name) else "Isolated"
         side = "Long" if start > 0 else "Short"
         deal = Deal(coin, order, order, order.lots, trade_id(order.oid, order.oid))
-        self._book(deal, order, f"Liquidated {mode} {side}")
+        self._book(deal, order, reason or f"Liquidated {mode} {side}")
         self._move(coin, receiver, -order.side.sign * order.lots, order.ticks)
 
     def _move(self, coin: Coin, account: Account, delta: int, ticks: int) -> int:

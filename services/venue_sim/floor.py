@@ -46,6 +46,8 @@ class Coin:
         self.triggers: dict[int, Order] = {}  # armed, by oid
         self.open_interest = 0  # lots held long
         self.halted = False  # takes no orders
+        self.is_delisted = False
+        self.tick_multiple = 1  # prices of new orders are multiples of so many ticks
         self.trades: deque[TradeEvent] = deque(maxlen=TRADES_REMEMBERED_MAX)
         self.touch_before: tuple[int, ...] = self.touch()  # at the end of the last block that changed the book
 

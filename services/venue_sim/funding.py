@@ -31,14 +31,17 @@ class Funding:
             return False
         self._due_ms = self._next(now_ms)
         for coin in self._floor.coins.values():
-            hour = coin.pricing.close_hour(now_ms)
-            oracle = Ticks(coin.pricing.oracle)
-            self._floor.events.append(RateNote(coin=coin.name, rate=hour.rate, oracle_ticks=oracle))
-            for account in self._floor.accounts.values():
-                holding = account.holdings.get(coin.name)
-                if holding is not None and holding.lots:
-                    self._settle(account, coin, holding, hour)
+            self.settle_all(coin, coin.pricing.close_hour(now_ms))
         return True
+
+    def settle_all(self, coin: Coin, hour: FundingRate) -> None:
+        """Pay one coin's funding on every position."""
+        oracle = Ticks(coin.pricing.oracle)
+        self._floor.events.append(RateNote(coin=coin.name, rate=hour.rate, oracle_ticks=oracle))
+        for account in self._floor.accounts.values():
+            holding = account.holdings.get(coin.name)
+            if holding is not None and holding.lots:
+                self._settle(account, coin, holding, hour)
 
     def _next(self, now_ms: int) -> int:
         interval_ms = self._floor.config.funding_interval_ms

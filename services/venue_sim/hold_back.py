@@ -11,6 +11,7 @@ from random import Random
 from typing import Final
 
 from common.units import Millis
+from services.venue_sim.subscriptions import Subscription
 
 HELD_MAX: Final = 50_000  # a second of everything for a hundred clients; past it the oldest go out early
 
@@ -22,27 +23,28 @@ class HoldBack:
         self._ages_ms = ages_ms
         self._random = random
         self._serial = 0
-        self._held: list[tuple[int, int, int, bytes]] = []  # (release ms, serial, connection, text)
-        self._last: dict[tuple[int, object], int] = {}  # (connection, subscription) -> its last release
+        # (release ms, serial, connection, text, subscription)
+        self._held: list[tuple[int, int, int, bytes, Subscription]] = []
+        self._last: dict[tuple[int, Subscription], int] = {}  # (connection, subscription) -> its last release
 
     @property
     def is_idle(self) -> bool:
         """Say whether nothing is ever held back."""
         return self._ages_ms[1] <= 0
 
-    def hold(self, connection: int, subscription: object, text: bytes, now: Millis) -> None:
+    def hold(self, connection: int, subscription: Subscription, text: bytes, now: Millis) -> None:
         key = (connection, subscription)
         release = max(now + self._random.randint(*self._ages_ms), self._last.get(key, 0))
         self._last[key] = release
         self._serial += 1
-        heapq.heappush(self._held, (release, self._serial, connection, text))
+        heapq.heappush(self._held, (release, self._serial, connection, text, subscription))
 
-    def release(self, now: Millis) -> list[tuple[int, bytes]]:
-        """Return (connection, text) of all that is due, in the order of their release."""
+    def release(self, now: Millis) -> list[tuple[int, bytes, Subscription]]:
+        """Return (connection, text, subscription) of all that is due, in the order of their release."""
         found = []
         while self._held and (self._held[0][0] <= now or len(self._held) > HELD_MAX):
-            _, _, connection, text = heapq.heappop(self._held)
-            found.append((connection, text))
+            _, _, connection, text, subscription = heapq.heappop(self._held)
+            found.append((connection, text, subscription))
         return found
 
     def forget(self, connection: int) -> None:

@@ -64,6 +64,9 @@ class Info:
     def rules(self, coin: str) -> CoinRules:
         return self._floor.coins[coin].rules
 
+    def delisted(self) -> tuple[str, ...]:
+        return tuple(name for name, coin in self._floor.coins.items() if coin.is_delisted)
+
     def total_money(self) -> Micros:
         """Return the sum of all cash, service accounts included: only deposits change it."""
         accounts = self._floor.accounts.values()

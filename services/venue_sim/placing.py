@@ -3,14 +3,14 @@
 Rules
   1. Whole payload, one refusal: no orders, price or size off the grid, zero size, price too far from mark, order too
      large, trigger orders that are not reduce-only or do not fit the grouping.
-  2. Price: five significant figures (tickRejected).
+  2. Price: five significant figures, and on the coin's own grid where it has one (tickRejected).
   3. At least 10 USD, except an order that closes exactly the position, and reduce-only ones at least as large as it.
   4. Reduce-only: against the position (else reduceOnlyRejected), and no larger than it (shrunk).
   5. Margin is checked at placement, on the worse side (perpMarginRejected); so is the tier's leverage
      (perpMaxPositionRejected).
   6. Alo that would trade is refused with the bbo. Ioc that cannot trade is refused; what an Ioc leaves unfilled is gone
      and its status is filled with that remainder. Gtc trades, then rests.
-  7. For a while after a network upgrade only Alo orders are taken.
+  7. For a while after a network upgrade only Alo orders are taken; for a delisted coin none.
   8. A halted coin takes no order, not from the market's own participants either.
   9. Open orders: 1,000 and one per 5M USD of volume, 5,000 at most. A cloid of an open order is taken.
 """
@@ -108,6 +108,8 @@ class Placing:
 
     def place(self, account: Account, spec: OrderSpec) -> Status:
         """Place an order that passed `invalid`."""
+        if self._floor.coins[spec.coin].is_delisted:
+            return Refused(texts.DELISTED)
         if not account.internal:
             text = self._no_room(account, spec)
             if text:
@@ -153,6 +155,8 @@ class Placing:
         if coin.halted:
             return Reject.HALTED
         if order.trigger is None and not coin.instrument.is_legal(order.ticks):
+            return Reject.TICK
+        if order.ticks % coin.tick_multiple and order.trigger is None and not account.internal:
             return Reject.TICK
         held = account.lots(order.coin)
         against = held * order.side.sign < 0

@@ -83,6 +83,12 @@ class Reception:
         )
         return Received(request=request, action=action)
 
+    def by_hand(self, user: str, action: dict[str, Any], nonce: int, request_id: int) -> Received:
+        """Take an action of an account's owner that nobody signed here."""
+        parsed: schema.WireAction = msgspec.convert(action, schema.WireAction)
+        request = api.ActionRequest(request_id=request_id, signer=user, action=self._typed(parsed), nonce=nonce)
+        return Received(request=request, action=schema.canonical(parsed))
+
     # --- who signed ---
 
     def _contradiction(self, body: schema.Body) -> str:

@@ -13,6 +13,7 @@ import asyncio
 import itertools
 import os
 import time
+from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any, Final, Protocol
 
@@ -21,6 +22,7 @@ import msgspec
 from common.units import MILLISECOND, Millis
 from services.venue_sim.connection import Answer, Connection, Socket
 from services.venue_sim.durable import Changes
+from services.venue_sim.faulty_venue import FaultyVenue
 from services.venue_sim.log_files import LogFiles
 from services.venue_sim.streams import Drop, Say
 from services.venue_sim.venue import Effect, HttpAnswer, Venue
@@ -43,7 +45,9 @@ class Store(Protocol):
 class Server:
     """One venue behind one port. `failed` is done when it cannot go on."""
 
-    def __init__(self, venue: Venue, *, block_ms: int, log_files: LogFiles | None, store: Store | None) -> None:
+    def __init__(
+        self, venue: Venue | FaultyVenue, *, block_ms: int, log_files: LogFiles | None, store: Store | None
+    ) -> None:
         self._venue = venue
         self._block_s = block_ms / 1_000
         self._log_files = log_files
@@ -115,7 +119,7 @@ class Server:
 
     def _clock(self) -> Millis:
         """Return venue time (rule 1)."""
-        self._now = Millis(max(self._now, time.time_ns() // MILLISECOND))
+        self._now = Millis(max(self._now, self._venue.clock(Millis(time.time_ns() // MILLISECOND))))
         return self._now
 
     def now_http(self) -> str:
@@ -151,6 +155,10 @@ class Server:
                     self._sockets[number].close("Inactive")
 
     # --- effects ---
+
+    def interrupt(self, happening: Callable[[Millis], list[Effect]]) -> None:
+        """Have something happen to the venue between blocks."""
+        self._perform(happening(self._clock()))
 
     def _perform(self, effects: list[Effect]) -> None:
         for effect in effects:

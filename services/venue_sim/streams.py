@@ -10,7 +10,7 @@ Rules
   5. Subscriptions, users, messages and posts in flight are limited (services/venue_sim/address_limits.py).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -37,11 +37,20 @@ REASONS: Final = {
 _encode: Final = msgspec.json.Encoder().encode
 
 
+class Answered(msgspec.Struct, frozen=True):
+    """What an answer is to: `user` is whose account acted, empty for a stranger."""
+
+    request: api.ActionRequest
+    answer: api.ActionAnswer
+    user: str
+
+
 class Say(msgspec.Struct, frozen=True):
-    """Send this text to a connection."""
+    """Send this text to a connection. `about`: the subscription or the action behind it, where there is one."""
 
     connection: int
     text: bytes
+    about: subs.Subscription | Answered | None = None
 
 
 class Drop(msgspec.Struct, frozen=True):
@@ -89,6 +98,11 @@ class Streams:
         self._heard_by: dict[subs.Subscription, dict[int, None]] = {}
 
     # --- connections ---
+
+    @property
+    def connections(self) -> Mapping[int, Iterable[subs.Subscription]]:
+        """Return every open connection with its subscriptions."""
+        return self._of
 
     def open(self, connection: int) -> None:
         self._of[connection] = {}
@@ -187,18 +201,21 @@ class Streams:
         payload = {"type": reply.kind, "data": reply.data}
         return [self._post_answer(connection, frame.id, "info", payload)]
 
-    def answered(self, connection: int, post_id: int, payload: Any, *, http: int = 200) -> list[Say]:
+    def answered(
+        self, connection: int, post_id: int, payload: Any, *, http: int = 200, about: Answered | None = None
+    ) -> list[Say]:
         """Take the answer to a posted action: the body that HTTP would have carried."""
         self._address.end_post()
         if connection not in self._of:
             return []
         if http != 200:
             return [self._post_answer(connection, post_id, "error", http_error(http, str(payload)))]
-        return [self._post_answer(connection, post_id, "action", payload)]
+        return [self._post_answer(connection, post_id, "action", payload, about)]
 
-    def _post_answer(self, connection: int, post_id: int, kind: str, payload: Any) -> Say:
-        data = {"id": post_id, "response": {"type": kind, "payload": payload}}
-        return Say(connection, _encode({"channel": "post", "data": data}))
+    def _post_answer(
+        self, connection: int, post_id: int, kind: str, payload: Any, about: Answered | None = None
+    ) -> Say:
+        return Say(connection, post_text(post_id, kind, payload), about)
 
     # --- news ---
 
@@ -213,14 +230,20 @@ class Streams:
 
     def release(self, now: Millis) -> list[Say]:
         """Let go what was held back until now."""
-        return [Say(connection, text) for connection, text in self._hold_back.release(now)]
+        return [Say(*held) for held in self._hold_back.release(now)]
 
     def _deliver(self, subscription: subs.Subscription, connections: list[int], text: bytes, now: Millis) -> list[Say]:
         if not subscription.public or self._hold_back.is_idle:
-            return [Say(connection, text) for connection in connections]
+            return [Say(connection, text, subscription) for connection in connections]
         for connection in connections:
             self._hold_back.hold(connection, subscription, text, now)
         return []
+
+
+def post_text(post_id: int, kind: str, payload: Any) -> bytes:
+    """Write the answer to a post."""
+    data = {"id": post_id, "response": {"type": kind, "payload": payload}}
+    return _encode({"channel": "post", "data": data})
 
 
 def http_error(status: int, text: str) -> str:

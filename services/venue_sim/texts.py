@@ -58,8 +58,12 @@ SELF_TRADE_CANCELED = "selfTradeCanceled"
 REDUCE_ONLY_CANCELED = "reduceOnlyCanceled"
 SIBLING_CANCELED = "siblingFilledCanceled"
 LIQUIDATED_CANCELED = "liquidatedCanceled"
+DELISTED_CANCELED = "delistedCanceled"
 SCHEDULED_CANCEL = "scheduledCancel"
-NON_USER_CANCELS = (MARGIN_CANCELED, SELF_TRADE_CANCELED, SIBLING_CANCELED, LIQUIDATED_CANCELED, SCHEDULED_CANCEL)
+NON_USER_CANCELS = (
+    *(MARGIN_CANCELED, SELF_TRADE_CANCELED, SIBLING_CANCELED, LIQUIDATED_CANCELED),
+    *(DELISTED_CANCELED, SCHEDULED_CANCEL),
+)
 
 # --- whole payload ---------------------------------------------------------------------------------
 
@@ -73,6 +77,7 @@ TOO_LARGE = "Order value too large"
 TOO_MANY_OPEN = "Too many open orders."  # ours
 DUPLICATE_CLOID = "Order has duplicate cloid."  # ours
 POST_ONLY = "Only post-only orders allowed immediately after network upgrade"
+DELISTED = "Asset is delisted."  # ours
 WAITING_FOR_FILL = "waitingForFill"
 WAITING_FOR_TRIGGER = "waitingForTrigger"
 

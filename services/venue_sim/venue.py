@@ -8,9 +8,9 @@ Rules
   4. The log has every action before its effects, whatever the answer.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
-from typing import Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
@@ -29,7 +29,8 @@ from services.venue_sim.hold_back import HoldBack
 from services.venue_sim.questions import Reply
 from services.venue_sim.requests import Received, Reception, Refusal
 from services.venue_sim.rules import ExchangeConfig
-from services.venue_sim.streams import Drop, PostedAction, Say, Streams
+from services.venue_sim.streams import Answered, Drop, PostedAction, Say, Streams
+from services.venue_sim.subscriptions import Subscription
 from services.venue_sim.witness import Scribe
 
 ACCOUNTS_MAX: Final = 10_000  # opened by being named; a scan of addresses must not eat the memory
@@ -46,6 +47,7 @@ class HttpAnswer(msgspec.Struct, frozen=True):
     status: int
     body: bytes
     content_type: str = JSON
+    about: Answered | None = None  # the action behind it
 
 
 Effect: TypeAlias = HttpAnswer | Say | Drop
@@ -62,6 +64,7 @@ class Waiting(msgspec.Struct, frozen=True):
     """Whoever waits for the answer to an action: an HTTP ticket, or a post of a connection."""
 
     request: api.ActionRequest
+    user: str = ""  # whose account acts
     ticket: int | None = None
     connection: int = 0
     post_id: int = 0
@@ -73,6 +76,14 @@ class Made(msgspec.Struct, frozen=True):
     number: int
     changes: Changes
     effects: list[Effect]
+
+
+# Asked before an action goes to the exchange: an answer keeps it from there.
+Gate: TypeAlias = Callable[[api.ActionRequest, str, Millis], api.ActionAnswer | None]
+
+
+def _open_gate(_request: api.ActionRequest, _user: str, _now: Millis) -> None:
+    """Let everything pass."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +128,7 @@ class Venue:
         self._sighted: set[str] = set()  # only asked whether it contains one
         self._last_request = last_sequence  # so that no number comes twice in the log; the market's own are negative
         self._now = exchange.info.time_ms
+        self.gate: Gate = _open_gate
         self._scribe.block = exchange.info.block + 1
 
     def start(self, now: Millis, *, restored: bool) -> None:
@@ -130,6 +142,10 @@ class Venue:
     def open_log(self) -> None:
         """Write the whole state to the log: it must be possible to judge every file on its own."""
         self._scribe.opening(self.exchange.info)
+
+    def clock(self, host: Millis) -> Millis:
+        """Return venue time at a time of the host's."""
+        return host
 
     def take_log(self) -> bytes:
         """Return the witness lines since the last call."""
@@ -168,14 +184,18 @@ class Venue:
         if isinstance(received, Refusal):
             self._scribe.connection(self._now, 0, "http", f"{received.http} {received.text}")
             return [_refused(ticket, received)]
-        self._submit(received, "http", Waiting(received.request, ticket))
-        return []
+        return self._submit(received, "http", ticket=ticket)
 
     def _too_many(self, ticket: int, kind: str) -> HttpAnswer:
         self._scribe.connection(self._now, 0, "http", f"429 {kind}")
         return HttpAnswer(ticket, 429, b"null")
 
     # --- WebSocket ---
+
+    @property
+    def connections(self) -> Mapping[int, Iterable[Subscription]]:
+        """Return every open connection with its subscriptions."""
+        return self._streams.connections
 
     def open(self, connection: int, now: Millis) -> list[Effect]:
         """Take a new connection, or drop it."""
@@ -212,9 +232,7 @@ class Venue:
             self._scribe.connection(self._now, posted.connection, "post", f"{received.http} {received.text}")
             payload = payloads.refusal(received.text) if received.http == 200 else received.text
             return self._streams.answered(posted.connection, posted.id, payload, http=received.http)
-        waiting = Waiting(received.request, connection=posted.connection, post_id=posted.id)
-        self._submit(received, f"ws-{posted.connection}", waiting)
-        return []
+        return self._submit(received, f"ws-{posted.connection}", connection=posted.connection, post_id=posted.id)
 
     # --- actions ---
 
@@ -222,16 +240,31 @@ class Venue:
         self._last_request += 1
         return self._last_request
 
-    def _submit(self, received: Received, via: str, waiting: Waiting) -> None:
+    def act(self, user: str, action: dict[str, Any], now: Millis) -> None:
+        """Have an account's owner act by hand, elsewhere, with a key of its own."""
+        self._now = now
+        received = self._reception.by_hand(user, action, now, self._next_request())
+        self._submit(received, "owner")
+
+    def note(self, connection: int, event: str, detail: str, now: Millis) -> None:
+        """Write a line about a connection (0: HTTP) into the log."""
+        self._scribe.connection(now, connection, event, detail)
+
+    def _submit(self, received: Received, via: str, **whom: int) -> list[Effect]:
+        """Log an action and queue it for the next block; `whom` is who waits, as in Waiting."""
         request = received.request
         role = self.exchange.info.role(request.signer)
-        user = {"agent": role.master, "user": request.signer}.get(role.role, "")
+        user = {"agent": role.master, "user": request.signer}.get(role.role) or ""
         if user and request.vault is not None:
             owner = self.exchange.info.role(request.vault)
             user = request.vault if (owner.role, owner.master) == ("subAccount", user) else ""
         self._scribe.action(self._now, request, user=user, via=via, action=received.action)
-        self._waiting[request.request_id] = waiting
+        self._waiting[request.request_id] = Waiting(request, user, **whom)
+        refusal = self.gate(request, user, self._now)
+        if refusal is not None:
+            return [*self._answer(refusal)]
         self.exchange.submit(request)
+        return []
 
     def _items(self, request: api.ActionRequest) -> tuple[Instrument, ...]:
         """Return the instrument of each item that an answer will speak of."""
@@ -286,9 +319,12 @@ class Venue:
         statuses = payloads.statuses(answer, self._items(waiting.request))
         body = payloads.answer(answer, statuses)
         self._scribe.verdict(self._now, answer.request_id, answer.error, statuses)
+        about = Answered(waiting.request, answer, waiting.user)
         if waiting.ticket is not None:
-            return [HttpAnswer(waiting.ticket, 200, _encode(body))]
-        return self._streams.answered(waiting.connection, waiting.post_id, body)
+            return [HttpAnswer(waiting.ticket, 200, _encode(body), about=about)]
+        if not waiting.connection:
+            return []  # an owner, by hand
+        return self._streams.answered(waiting.connection, waiting.post_id, body, about=about)
 
     def _sight(self, user: str) -> None:
         """Open an account the first time that it is named (rule 3)."""

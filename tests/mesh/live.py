@@ -25,6 +25,7 @@ import httpx
 
 from common.home import SERVICES, Home
 from services.cli.configuration import ROOT, toml_text
+from services.cli.venue_faults import FaultLink
 from tests.mesh.judge import Judge
 
 Document: TypeAlias = dict[str, Any]  # parsed TOML or JSON
@@ -150,6 +151,11 @@ class LiveMesh:
         if not hasattr(self, "_judge"):
             self._judge = Judge(self.home.witness, self.public["account"])
         return self._judge
+
+    @property
+    def venue(self) -> FaultLink:
+        """Return where faults are asked for; the mesh must run with {"venue_sim": {"faults": True}}."""
+        return FaultLink.of_home(self.home)
 
     @property
     def venue_url(self) -> str:

@@ -1,6 +1,7 @@
 """A short language for stories at the venue's door: requests and frames in, answers out."""
 
 from collections.abc import Mapping
+from random import Random
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +11,7 @@ from common.config import Network
 from common.hyperliquid.signing import SigningKey, user_signed_digest
 from common.units import Millis
 from services.venue_sim.core import Exchange
+from services.venue_sim.faulty_venue import FaultyVenue
 from services.venue_sim.rules import ExchangeConfig
 from services.venue_sim.streams import Drop, Say
 from services.venue_sim.venue import Effect, HttpAnswer, Made, Settings, Venue
@@ -82,11 +84,13 @@ class Door:
         *,
         exchange: Exchange | None = None,
         now: int = START_MS,
+        faults: bool = False,
     ) -> None:
         self.now = Millis(now)
         chosen = exchange_config or config()
         self.exchange = exchange or Exchange(chosen, now)
-        self.venue = Venue(settings or Settings(), chosen, self.exchange, Quiet())
+        venue = Venue(settings or Settings(), chosen, self.exchange, Quiet())
+        self.venue = FaultyVenue(venue, Random(1)) if faults else venue
         self.nonce = now
         self.made: Made | None = None
         self._tickets = 0
@@ -94,6 +98,18 @@ class Door:
         self._said: dict[int, list[Any]] = {}
         self.dropped: dict[int, str] = {}
         self.block()
+
+    def fault(self, name: str, /, **parameters: object) -> int:
+        """Arm a fault, or have a deed done."""
+        assert isinstance(self.venue, FaultyVenue)
+        number, effects = self.venue.arm(name, parameters, self.now)
+        self._take(effects)
+        return number
+
+    def clear(self, number: int | None = None) -> "Door":
+        assert isinstance(self.venue, FaultyVenue)
+        self.venue.clear(number, self.now)
+        return self
 
     def _take(self, effects: list[Effect]) -> None:
         for effect in effects:
