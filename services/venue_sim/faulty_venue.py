@@ -16,6 +16,7 @@ from common.errors import PeerFault
 from common.units import Millis
 from services.venue_sim import faults
 from services.venue_sim import subscriptions as subs
+from services.venue_sim.core import Exchange
 from services.venue_sim.deeds import Deeds, in_scope
 from services.venue_sim.failing_answers import FailingAnswers
 from services.venue_sim.failing_messages import FailingMessages
@@ -84,6 +85,10 @@ class FaultyVenue:
         ]
 
     # --- the door of Venue ---
+
+    @property
+    def exchange(self) -> Exchange:
+        return self._venue.exchange
 
     def clock(self, host: Millis) -> Millis:
         return self._skew.time(host)
