@@ -10,7 +10,7 @@ import msgspec
 
 from common.units import Millis
 from services.venue_sim import api, faults, payloads
-from services.venue_sim.faults import Armoury
+from services.venue_sim.armoury import Armoury
 from services.venue_sim.streams import Answered, Say
 from services.venue_sim.venue import Effect, HttpAnswer
 from services.venue_sim.withheld import Later, Race, Ref, Sent

@@ -14,7 +14,8 @@ import msgspec
 from common.units import Millis
 from services.venue_sim import faults
 from services.venue_sim import subscriptions as subs
-from services.venue_sim.faults import Armed, Armoury, MessageFault
+from services.venue_sim.armoury import Armed, Armoury
+from services.venue_sim.faults import MessageFault
 from services.venue_sim.numbers import decimal
 from services.venue_sim.streams import Say
 from services.venue_sim.venue import Effect

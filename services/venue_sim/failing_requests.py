@@ -14,7 +14,7 @@ from common.errors import PeerFault
 from common.units import Millis
 from services.venue_sim import faults
 from services.venue_sim import subscriptions as subs
-from services.venue_sim.faults import Armed, Armoury
+from services.venue_sim.armoury import Armed, Armoury
 from services.venue_sim.streams import Say, http_error, post_text
 from services.venue_sim.venue import TEXT, Effect, HttpAnswer
 from services.venue_sim.withheld import Later

@@ -16,12 +16,12 @@ from common.errors import PeerFault
 from common.units import Millis
 from services.venue_sim import faults
 from services.venue_sim import subscriptions as subs
+from services.venue_sim.armoury import Armoury
 from services.venue_sim.core import Exchange
 from services.venue_sim.deeds import Deeds, in_scope
 from services.venue_sim.failing_answers import FailingAnswers
 from services.venue_sim.failing_messages import FailingMessages
 from services.venue_sim.failing_requests import FailingRequests, Kind
-from services.venue_sim.faults import Armoury
 from services.venue_sim.skew import Skew
 from services.venue_sim.streams import Answered, Say, post_text
 from services.venue_sim.venue import Effect, HttpAnswer, Made, Venue
