@@ -1,4 +1,4 @@
-"""What somebody does once, on request: the owner by hand, the venue by decree, a socket that breaks. Pure.
+"""What happens once, on request: the owner by hand, the venue by decree, a socket that breaks. Pure.
 
 Rules
   1. What moves orders, positions or money goes through the exchange and happens in the next block.

@@ -1,4 +1,4 @@
-"""What the venue has ready and does not send yet: by time, by a race with other news, behind a stalled socket. Pure.
+"""What the venue does not send yet: by time, by a race with news, behind a stalled socket. Pure.
 
 Rules
   1. What has the same time leaves in the order in which it came.
