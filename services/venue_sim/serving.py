@@ -21,10 +21,10 @@ from common.units import MILLISECOND, Millis
 from services.venue_sim.assembly import Plan, assemble
 from services.venue_sim.control import SOCKET, Control
 from services.venue_sim.faulty_venue import FaultyVenue
+from services.venue_sim.log_files import LogFiles
 from services.venue_sim.server import HOST, Server
 from services.venue_sim.state_file import StateFile
 from services.venue_sim.venue import Market
-from services.venue_sim.log_files import LogFiles
 
 FAILURES: Final = (OSError, sqlite3.Error)
 

@@ -89,8 +89,8 @@ class Door:
         self.now = Millis(now)
         chosen = exchange_config or config()
         self.exchange = exchange or Exchange(chosen, now)
-        venue = Venue(settings or Settings(), chosen, self.exchange, Quiet())
-        self.venue = FaultyVenue(venue, Random(1)) if faults else venue
+        self.venue = Venue(settings or Settings(), chosen, self.exchange, Quiet())
+        self.front = FaultyVenue(self.venue, Random(1)) if faults else self.venue  # what clients meet
         self.nonce = now
         self.made: Made | None = None
         self._tickets = 0
@@ -101,14 +101,14 @@ class Door:
 
     def fault(self, name: str, /, **parameters: object) -> int:
         """Arm a fault, or have a deed done."""
-        assert isinstance(self.venue, FaultyVenue)
-        number, effects = self.venue.arm(name, parameters, self.now)
+        assert isinstance(self.front, FaultyVenue)
+        number, effects = self.front.arm(name, parameters, self.now)
         self._take(effects)
         return number
 
     def clear(self, number: int | None = None) -> "Door":
-        assert isinstance(self.venue, FaultyVenue)
-        self.venue.clear(number, self.now)
+        assert isinstance(self.front, FaultyVenue)
+        self.front.clear(number, self.now)
         return self
 
     def _take(self, effects: list[Effect]) -> None:
@@ -124,21 +124,21 @@ class Door:
     def block(self, after_ms: int = BLOCK_MS, count: int = 1) -> "Door":
         for _ in range(count):
             self.now = Millis(self.now + after_ms)
-            self.made = self.venue.step(self.now)
+            self.made = self.front.step(self.now)
             self._take(self.made.effects)
         return self
 
     def wait(self, milliseconds: int) -> "Door":
         """Let time pass without a block."""
         self.now = Millis(self.now + milliseconds)
-        self._take(self.venue.release(self.now))
+        self._take(self.front.release(self.now))
         return self
 
     # --- HTTP ---
 
     def post(self, path: str, body: bytes) -> int:
         self._tickets += 1
-        self._take(self.venue.request(self._tickets, "POST", path, body, self.now))
+        self._take(self.front.request(self._tickets, "POST", path, body, self.now))
         return self._tickets
 
     def answer(self, ticket: int) -> tuple[int, str]:
@@ -190,16 +190,16 @@ class Door:
     # --- WebSocket ---
 
     def open(self, number: int) -> "Door":
-        self._take(self.venue.open(number, self.now))
+        self._take(self.front.open(number, self.now))
         return self
 
     def close(self, number: int) -> "Door":
-        self.venue.close(number, "gone", self.now)
+        self.front.close(number, "gone", self.now)
         return self
 
     def say(self, number: int, frame: object) -> "Door":
         text = frame if isinstance(frame, str) else msgspec.json.encode(frame).decode()
-        self._take(self.venue.text(number, text, self.now))
+        self._take(self.front.text(number, text, self.now))
         return self
 
     def subscribe(self, number: int, **subscription: object) -> "Door":
@@ -216,4 +216,4 @@ class Door:
 
     def log(self) -> list[witness.AnyLine]:
         """Return the witness lines since the last call."""
-        return [witness.decode(line) for line in self.venue.take_log().splitlines(keepends=True)]
+        return [witness.decode(line) for line in self.front.take_log().splitlines(keepends=True)]

@@ -360,8 +360,8 @@ def test_share_and_count_and_time(stage: FaultStage) -> None:
     assert stage.answer(stage.post("/info", b'{"type":"meta"}'))[0] == 500
     stage.wait(1)
     assert stage.ask("meta")
-    assert isinstance(stage.venue, FaultyVenue)
-    assert stage.venue.armed(stage.now) == []
+    assert isinstance(stage.front, FaultyVenue)
+    assert stage.front.armed(stage.now) == []
 
 
 def test_every_fault_is_in_the_log(stage: FaultStage) -> None:
