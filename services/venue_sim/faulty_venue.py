@@ -93,6 +93,9 @@ class FaultyVenue:
     def clock(self, host: Millis) -> Millis:
         return self._skew.time(host)
 
+    def open_log(self) -> None:
+        self._venue.open_log()
+
     def take_log(self) -> bytes:
         return self._venue.take_log()
 
