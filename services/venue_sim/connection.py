@@ -39,6 +39,7 @@ _REASONS: Final = {
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
+_END_OF_HEAD: Final = b"\r\n\r\n"
 _NOT_JSON: Final = b"Expected request with `Content-Type: application/json`"
 _ALLOWED: Final = (
     ("Access-Control-Allow-Methods", "GET, POST"),
@@ -101,14 +102,17 @@ class Socket:
         self._connection.abort()
 
     def receive(self, data: bytes) -> list[str]:
-        """Take bytes; return the complete text messages in them."""
+        """Take bytes; return the complete text messages in them, also those right before a close."""
         self._protocol.receive_data(data)
         texts = [text for event in self._protocol.events_received() if (text := self._text(event)) is not None]
         self.flush()
+        return texts
+
+    def end(self) -> None:
+        """Close when the client has closed, or broke the rules of frames."""
         if self._protocol.close_expected():
             self.closing = self.closing or "closed by the client"
             self._connection.close()
-        return texts
 
     def _text(self, event: object) -> str | None:
         if not isinstance(event, Frame) or event.opcode not in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}:
@@ -245,12 +249,13 @@ class Connection(asyncio.Protocol):
     # --- WebSocket ---
 
     def _upgrade(self, target: str) -> None:
-        protocol = ServerProtocol(max_size=FRAME_BYTES_MAX)
-        protocol.receive_data(self._head)
-        handshakes = [event for event in protocol.events_received() if isinstance(event, Handshake)]
         if target.partition("?")[0] != "/ws":
             self._refuse(404)
             return
+        protocol = ServerProtocol(max_size=FRAME_BYTES_MAX)
+        head, end, frames = self._head.partition(_END_OF_HEAD)
+        protocol.receive_data(head + end)
+        handshakes = [event for event in protocol.events_received() if isinstance(event, Handshake)]
         if not handshakes:
             self._refuse(400)
             return
@@ -261,6 +266,8 @@ class Connection(asyncio.Protocol):
             return
         self.socket = Socket(self, protocol, self._serials())
         self._application.on_open(self.socket)
+        if frames:  # of a client that did not wait for the answer
+            self._on_frames(frames)
 
     def _on_frames(self, data: bytes) -> None:
         assert self.socket is not None
@@ -268,6 +275,7 @@ class Connection(asyncio.Protocol):
             if self._transport is None or self.socket.closing:
                 return
             self._application.on_text(self.socket, text)
+        self.socket.end()
 
     # --- the transport ---
 

@@ -21,7 +21,7 @@ from services.venue_sim.numbers import price, usd
 from services.venue_sim.payloads import Json
 from services.venue_sim.questions import Question, Reply, needed
 from services.venue_sim.rules import ExchangeConfig
-from services.venue_sim.schema import NO_JSON, NOT_UNDERSTOOD
+from services.venue_sim.schema import NO_JSON, NOT_JSON, NOT_UNDERSTOOD
 from services.venue_sim.subscriptions import FIGURES, MANTISSAS
 
 FILLS_MAX: Final = 2_000
@@ -57,7 +57,7 @@ class Desk:
             question = _questions.decode(body)
         except msgspec.ValidationError as error:
             return Reply(http=422, data=f"{NOT_UNDERSTOOD}: {error}")
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except NOT_JSON:
             return Reply(http=400, data=NO_JSON)
         if question.type not in self._answers:
             return Reply(http=422, data=f"{NOT_UNDERSTOOD}: unknown variant `{question.type}`")

@@ -19,6 +19,8 @@ from common.hyperliquid.signing import number_to_wire
 
 NO_JSON: Final = "Failed to parse the request body as JSON"
 NOT_UNDERSTOOD: Final = "Failed to deserialize the JSON body into the target type"
+# What the decoder raises at a text that is no JSON, or that is nested deeper than anything has a right to be.
+NOT_JSON: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 Number: TypeAlias = Annotated[str, Meta(pattern=r"^-?[0-9]{1,20}(\.[0-9]{1,20})?$")]
 Cloid: TypeAlias = Annotated[str, Meta(pattern=r"^0x[0-9a-fA-F]{32}$")]
@@ -303,7 +305,7 @@ def parse(text: bytes) -> Body:
         return _bodies.decode(text)
     except msgspec.ValidationError as error:
         raise PeerFault(f"{NOT_UNDERSTOOD}: {error}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NOT_JSON as error:
         raise PeerFault(NO_JSON) from error
 
 

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from common.errors import PeerFault
 from services.venue_sim.candles import INTERVALS_MS
-from services.venue_sim.schema import Address
+from services.venue_sim.schema import NOT_JSON, Address
 
 FIGURES: Final = (2, 3, 4, 5)
 MANTISSAS: Final = (1, 2, 5)
@@ -245,7 +245,7 @@ def parse(text: str) -> Frame:
     """Return what the client said, in normal form; PeerFault when it does not fit (rule 2)."""
     try:
         frame = _frames.decode(text)
-    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+    except NOT_JSON as error:
         raise PeerFault(str(error)) from error
     match frame:
         case Subscribe(subscription=subscription):

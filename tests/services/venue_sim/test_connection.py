@@ -13,8 +13,8 @@ from websockets.exceptions import ConnectionClosed
 from common import witness
 from services.venue_sim import address_limits, connection
 from services.venue_sim.log_files import LogFiles
-from tests.services.venue_sim.door import ALICE
-from tests.services.venue_sim.live_server import hear, live, raw, socket, subscribe
+from tests.services.venue_sim.door import ALICE, limit, place, signed
+from tests.services.venue_sim.live_server import hear, live, now_ms, raw, socket, subscribe
 
 
 def test_broken_http() -> None:
@@ -107,6 +107,49 @@ def test_large_bodies_may_ask_first() -> None:
     live(story)
 
 
+HANDSHAKE = (
+    b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+CLOSE = b"\x88\x80\0\0\0\0"
+
+
+def masked(text: bytes) -> bytes:
+    """Return a text frame of a client whose mask changes nothing."""
+    return b"\x81\xfe" + len(text).to_bytes(2, "big") + bytes(4) + text
+
+
+def test_who_does_not_wait_for_the_handshake() -> None:
+    """Frames right behind the handshake are heard; what is no frame there ends its own connection."""
+
+    async def story(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(HANDSHAKE + masked(b'{"method":"ping"}'.ljust(200)))
+        assert (await reader.readuntil(b'{"channel":"pong"}')).startswith(b"HTTP/1.1 101 ")
+        writer.transport.abort()
+        assert (await raw(port, HANDSHAKE + b"\xff" * 50)).startswith(b"HTTP/1.1 101 ")
+
+    live(story)
+
+
+def test_an_action_right_before_the_close() -> None:
+    """A client that posts an order and leaves in the same moment has placed it."""
+
+    async def story(port: int) -> None:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+            question = {"type": "openOrders", "user": ALICE.address}
+            assert (await http.post("/info", json=question)).json() == []
+            mid = float((await http.post("/info", json={"type": "allMids"})).json()["BTC"])
+            body = signed(ALICE, place(limit(str(round(mid * 0.9)), "0.01")), now_ms())
+            post = b'{"method":"post","id":1,"request":{"type":"action","payload":%s}}' % body
+            await raw(port, HANDSHAKE + masked(post) + CLOSE)
+            noop = signed(ALICE, {"type": "noop"}, now_ms() + 1)  # its answer comes with a later block
+            assert (await http.post("/exchange", content=noop)).status_code == 200
+            assert len((await http.post("/info", json=question)).json()) == 1
+
+    live(story)
+
+
 def test_frames() -> None:
     """Fragments are put together, ping frames answered, too large frames refused, closes echoed."""
 
@@ -134,19 +177,15 @@ def test_who_does_not_read_is_dropped(monkeypatch: pytest.MonkeyPatch, tmp_path:
         plain = sockets.create_connection(("127.0.0.1", port))
         plain.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4_096)
         reader, writer = await asyncio.open_connection(sock=plain, limit=1_000)
-        writer.write(
-            b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        )
+        writer.write(HANDSHAKE)
         await reader.readuntil(b"\r\n\r\n")
         writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport can
         async with socket(port) as other:
             payload = {"type": "webData2", "user": ALICE.address}
             frame = json.dumps({"method": "post", "id": 1, "request": {"type": "info", "payload": payload}})
-            masked = bytes([0x81, 0xFE]) + len(frame).to_bytes(2, "big") + bytes(4) + frame.encode()
             with contextlib.suppress(ConnectionError):
                 while not dropped(tmp_path):
-                    writer.write(masked * 200)
+                    writer.write(masked(frame.encode()) * 200)
                     await asyncio.wait_for(writer.drain(), 5)
                     await asyncio.sleep(0.02)
             await subscribe(other, type="l2Book", coin="BTC")
