@@ -9,6 +9,7 @@ from common.config import MESH_SERVICES
 from common.messages import (
     Account,
     Ack,
+    AddressBudget,
     Approval,
     ApprovalRequest,
     Approved,
@@ -50,7 +51,7 @@ PRODUCER: Final[dict[type[Message], str]] = {
     Estimate: "estimation",
     QuoteTarget: "strategy",
     **dict.fromkeys((Fill, Position, PendingExposure, LiveOrders, OrderCounts, Reconciled), "order_management"),
-    **dict.fromkeys((Posture, Exposure, Account, Halt, RiskCounts, Approved), "risk"),
+    **dict.fromkeys((Posture, Exposure, Account, AddressBudget, Halt, RiskCounts, Approved), "risk"),
     CancellerStatus: "canceller",
 }
 

@@ -62,6 +62,7 @@ from common.messages.orders import (
 )
 from common.messages.safety import (
     Account,
+    AddressBudget,
     Approval,
     Approved,
     ArmRecord,
@@ -111,7 +112,8 @@ MESSAGES: Final[tuple[type[Message], ...]] = (
     *(Reconciled, BootRecord, IntentRecord, TransitionRecord, FillRecord, FindingRecord),
     *(FundingRecord, LedgerRecord, CheckpointRecord),
     # safety
-    *(Posture, Exposure, Account, Halt, RiskCounts, Approved, Approval, NoopSigned, CancelAnswer, CancellerStatus),
+    *(Posture, Exposure, Account, AddressBudget, Halt, RiskCounts, CancellerStatus),
+    *(Approved, Approval, NoopSigned, CancelAnswer),
     *(DecisionRecord, NonceRecord, ArmRecord, DayRecord),
     # venue
     *(StreamUp, StreamDown, VenueTime, MalformedVenueData, OrderUpdates, StreamFills, FundingPayments),
@@ -124,7 +126,7 @@ FULL_STATE: Final = frozenset(
     {
         *(Book, TopOfBook, AssetContext, FeedHealth, Estimate, QuoteTarget),
         *(Position, PendingExposure, LiveOrders, OrderCounts, Reconciled),
-        *(Posture, Exposure, Account, Halt, RiskCounts, CancellerStatus, Heartbeat),
+        *(Posture, Exposure, Account, AddressBudget, Halt, RiskCounts, CancellerStatus, Heartbeat),
     }
 )
 
@@ -168,6 +170,7 @@ __all__ = [
     "MESSAGES",
     "Account",
     "Ack",
+    "AddressBudget",
     "Approval",
     "ApprovalRequest",
     "Approved",

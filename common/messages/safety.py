@@ -51,6 +51,13 @@ class Account(Message, frozen=True, kw_only=True):
     as_of_ms: Millis
 
 
+class AddressBudget(Message, frozen=True, kw_only=True):
+    """Requests of this address: the venue's last count, and what was signed since."""
+
+    used: int
+    cap: int
+
+
 class Halt(Message, frozen=True, kw_only=True):
     """Trading is stopped until a person arms it; `contained` once nothing of ours can arrive or rest."""
 

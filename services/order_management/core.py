@@ -21,6 +21,7 @@ from common.cloid import house_tag
 from common.config import Settings
 from common.ledger import Ledger, chained
 from common.messages import (
+    AddressBudget,
     Approval,
     Book,
     BootRecord,
@@ -63,6 +64,7 @@ from services.order_management.desk import FILLS_OVERLAP_MS, Desk
 from services.order_management.facts import VenueFacts
 from services.order_management.gate import QuoteGate
 from services.order_management.order_store import OrderStore
+from services.order_management.pace import Pace
 from services.order_management.placing import Placing
 from services.order_management.queue_value import Queue
 from services.order_management.rebuild import Rebuilding, checkpoint
@@ -81,6 +83,7 @@ Moving: TypeAlias = (
     | QuoteTarget
     | FeedHealth
     | Posture
+    | AddressBudget
     | Approval
     | NoopSigned
     | CancelAnswer
@@ -130,7 +133,8 @@ class OrderManagement:
         self._cancelling = Cancelling(desk, self._facts)
         self._queue = Queue(desk.store)
         self._placing = Placing(desk, self._gate, self._facts, self._queue)
-        self._requoting = Requoting(desk, self._gate, self._queue, self._cancelling, self._placing)
+        self._pace = Pace()
+        self._requoting = Requoting(desk, self._gate, self._queue, self._cancelling, self._placing, pace=self._pace)
         rebuilding = Rebuilding(desk)
         rebuilding.read(rows)
         self._first_words: list[Effect] = [Record(BootRecord(epoch=boot.epoch)), *rebuilding.finish(boot.started_at)]
@@ -210,6 +214,8 @@ class OrderManagement:
                 self._gate.hear(message, now)
                 if isinstance(message, Posture):
                     self._replan.update(dict.fromkeys(self._coins))
+            case AddressBudget():
+                self._pace.hear(message)
             case Wake() | HaltNotice():
                 pass
             case VenueTime():
@@ -268,6 +274,7 @@ class OrderManagement:
             case FundingPayments():
                 return self._books.on_fundings(message.payments)
             case Posted():
+                self._pace.on_posted(message, now)
                 return self._placing.on_posted(message, now) + self._cancelling.on_noop_posted(message, now)
             case PostFailed():
                 return self._placing.on_post_failed(message, now) + self._cancelling.on_noop_posted(message, now)

@@ -4,7 +4,9 @@ Rules
   1. Cancels go to the canceller at once and ask nobody; at most one such request of a coin is in flight.
   2. Modifies go before new orders (placing.py). What cannot be asked for now is planned anew after the answer.
   3. A modify counts old and new: it is asked for only where the position limit leaves room for both.
-  4. Every decision is counted: kept, modified, replaced by cancel and place, placed, cancelled.
+  4. While the pace (pace.py) asks for a pause, resting orders are kept as they are, and what is missing is placed;
+     where it keeps the rest of the budget for cancels, nothing is placed or modified.
+  5. Every decision is counted: kept, modified, replaced by cancel and place, placed, cancelled.
 """
 
 from collections.abc import Iterable
@@ -15,6 +17,7 @@ from common.units import MICROS_PER_USD, Lots, Nanos, Side
 from services.order_management.cancelling import Cancelling
 from services.order_management.desk import Desk
 from services.order_management.gate import QuoteGate
+from services.order_management.pace import Pace
 from services.order_management.placing import Placing, Wanted
 from services.order_management.queue_value import Queue
 from services.order_management.requote import SidePlan, SideState, Tolerance, plan_side
@@ -24,12 +27,15 @@ from services.order_management.tracked_order import TrackedOrder
 class Requoting:
     """Compares, and hands what differs to those who cancel and place."""
 
-    def __init__(self, desk: Desk, gate: QuoteGate, queue: Queue, cancelling: Cancelling, placing: Placing) -> None:
+    def __init__(
+        self, desk: Desk, gate: QuoteGate, queue: Queue, cancelling: Cancelling, placing: Placing, *, pace: Pace
+    ) -> None:
         self._desk = desk
         self._gate = gate
         self._queue = queue
         self._cancelling = cancelling
         self._placing = placing
+        self._pace = pace
         orders = desk.settings.orders
         self._tolerance = Tolerance(
             price=orders.price_tolerance, queue=orders.queue_tolerance, size=orders.size_tolerance
@@ -38,6 +44,7 @@ class Requoting:
     def requote(self, coins: Iterable[str], now: Nanos) -> list[Effect]:
         """Bring these coins, whose gates are open, to their targets."""
         effects: list[Effect] = []
+        changes = now >= self._pace.due()
         places: list[Wanted] = []
         modifies: list[Wanted] = []
         for coin in coins:
@@ -45,14 +52,19 @@ class Requoting:
             for side in Side:
                 plan = self._plan(coin, side, now)
                 places += [Wanted(coin, side, level) for level in plan.places]
-                modifies += [Wanted(coin, side, level, order) for order, level in plan.modifies]
+                modifies += [Wanted(coin, side, level, order) for order, level in plan.modifies if changes]
                 self._desk.count("requote.keep", plan.kept)
-                if not self._cancelling.requoting(coin):
+                if changes and not self._cancelling.requoting(coin):
                     cancels += plan.cancels
                     self._desk.count("requote.replace", plan.replaced)
                     self._desk.count("requote.cancel", len(plan.cancels) - plan.replaced)
             effects += self._cancelling.cancel(cancels, "requote", now, requoted=coin)
-        return effects + self._placing.ask(places, modifies, now)
+        if not self._pace.places:
+            places, modifies = [], []
+        asked = self._placing.ask(places, modifies, now)
+        if effects or (asked and modifies):
+            self._pace.moved(now)
+        return effects + asked
 
     def _plan(self, coin: str, side: Side, now: Nanos) -> SidePlan:
         fair = self._gate.target(coin).fair_ticks

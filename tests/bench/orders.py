@@ -120,7 +120,7 @@ def memory_slope(lives: Lives, orders: int = MORE) -> float:
 
 
 def actions_per_requote(lives: Lives, rounds: int = ROUNDS) -> float:
-    """Return actions for the venue per requote of one coin's ladder, both sides: cancels and posts."""
+    """Return cancel and placing actions per jump of one coin's market: until all six orders rest anew."""
     before = lives.actions
     for _ in range(rounds):
         lives.round()
@@ -139,7 +139,7 @@ def measure() -> Iterator[Table]:
             (f"one full life, us, after {MANY:,} orders", f"{many_us:,.0f}"),
             ("ratio", f"{many_us / few_us:.3f}"),
             (f"memory per {PER:,} orders, kB", f"{slope / 1_000:,.1f}"),
-            ("actions per requote of a coin", f"{actions_per_requote(many):.2f}"),
+            ("actions per jump of a coin: cancel, modify, place", f"{actions_per_requote(many):.2f}"),
         ),
         notes=(
             "a life: intent, approval, post, answer, update, a fill for one of two, cancel, proof of its end",

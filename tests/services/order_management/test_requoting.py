@@ -4,8 +4,9 @@ import pytest
 from msgspec.structs import replace
 
 from common.actor import Send
-from common.messages import ApprovalRequest
+from common.messages import AddressBudget, ApprovalRequest
 from common.units import Nanos, Side
+from services.order_management.pace import PLENTY, RESERVE
 from services.order_management.placing import Wanted
 from tests.services.order_management import wires
 from tests.services.order_management.parts import level, seconds, target
@@ -46,6 +47,56 @@ def test_a_requote_is_two_messages() -> None:
     assert (len(world.cancels), len(asked(world))) == (1, 1), "one action of a kind in flight"
     made = {name: times - before.get(name, 0) for name, times in counts(world).items()}
     assert (made["modify"], made["replace"], made.get("cancel", 0), made.get("place", 0)) == (3, 3, 0, 0)
+    world.settle()
+
+
+def short(world: World, requests: int) -> None:
+    world.send(AddressBudget(used=0, cap=requests))
+
+
+def test_a_short_budget_keeps_what_rests() -> None:
+    """Rule 4: the second move within the pause changes nothing; after it the ladder follows."""
+    world = quoted()
+    short(world, (PLENTY + RESERVE) // 2)
+    world.shift = 1
+    world.send(world.target("BTC"))
+    assert (len(world.cancels), len(asked(world))) == (1, 1)
+    world.drain()
+    world.shift = 2
+    world.send(world.target("BTC"))
+    assert (world.cancels, asked(world)) == ([], [])
+    for _ in range(9):
+        world.advance(500)
+    assert (world.cancels, asked(world)) == ([], [])
+    world.advance(500)
+    assert (len(world.cancels), len(asked(world))) == (2, 1), "of both coins"
+    world.settle()
+
+
+def test_a_fill_is_replaced_within_the_pause() -> None:
+    """Rule 4: what is missing is placed, for only quotes that rest earn requests."""
+    world = quoted()
+    short(world, (PLENTY + RESERVE) // 2)
+    world.shift = 1
+    world.send(world.target("BTC"))
+    world.drain()
+    resting = world.venue.open()[0]
+    world.venue.fill(resting.oid, resting.left)
+    world._tell_fill()
+    assert [len(request.places) for request in asked(world)] == [1]
+    assert not world.cancels
+
+
+def test_the_reserve_belongs_to_cancels() -> None:
+    """Rule 4: at the reserve orders that do not fit are cancelled, and nothing is placed or modified."""
+    world = quoted()
+    short(world, RESERVE)
+    world.shift = 1
+    world.send(world.target("BTC"))
+    assert (len(world.cancels), asked(world)) == (1, [])
+    world.drain()
+    assert asked(world) == []
+    short(world, PLENTY)
     world.settle()
 
 
