@@ -1,4 +1,6 @@
-"""How often we may requote: the venue gives an address 10,000 requests and one more for every USD that it trades.
+"""How often we may requote, by the requests that the venue still lets this address send.
+
+It gives an address 10,000, and one more for every USD that it trades.
 
 Rules
   1. With `PLENTY` requests left, or none heard of yet, every requote is at once. Below that the pause between two of
