@@ -4,7 +4,7 @@ Rules
   1. A fill changes the position by its size and the cash by its signed cost; start, direction and closed profit of a
      fill follow from the position before it.
   2. Its fee is the notional times the account's rate, cut to the micro-USD towards zero, and a builder's of 0.1 % at
-     most; it goes to the fee account. A position that the liquidator takes over costs none.
+     most; it goes to the fee account. What the liquidator takes over, at a delisting too, costs none.
   3. Equity is cash and positions at mark.
   4. Funding is paid by every position of the coin: what is received is cut down to the micro-USD, and the funding
      account pays it.
@@ -26,7 +26,7 @@ BUILDER_MAX: Final = Decimal("0.001")
 RATE_MAX: Final = Decimal("0.04")  # of funding, an hour
 ZERO: Final = Decimal(0)
 BETWEEN_ACCOUNTS: Final = frozenset({"internalTransfer", "subAccountTransfer"})
-TAKEN_OVER: Final = "Liquidated "  # how `dir` of such a fill begins
+TAKEN_OVER: Final = ("Liquidated ", "Settlement")  # how `dir` of such a fill begins
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from decimal import Decimal
 from typing import Final
 
 from common import witness
-from common.witness_check.accounts import Accounts
+from common.witness_check.accounts import TAKEN_OVER, Accounts
 from common.witness_check.books import Book, Rest
 from common.witness_check.report import Report
 
@@ -242,7 +242,7 @@ class Orders:
                 self._report.found("reduce-only", f"resting exits of {user} do not fit {szi} {coin}")
         self._reducers.clear()
         for oid, fills in self._early.items():
-            if not fills[0].liquidation:
+            if not fills[0].liquidation and not fills[0].dir.startswith(TAKEN_OVER):
                 self._report.found("fill", f"order {oid} was filled and never told")
         self._early.clear()
 

@@ -1,8 +1,8 @@
 """What the venue itself does to its coins and accounts, at the head of a block.
 
 Rules
-  1. A delisted coin: open orders end as delistedCanceled, every position is settled at mark without a fee, its book
-     stays empty and new orders are refused.
+  1. A delisted coin: open orders end as delistedCanceled, the liquidator takes over every client's position at mark
+     without a fee, the book stays empty and new orders are refused.
   2. Another tick: orders that rest already stay; the market's own participants are not held to it.
   3. Funding out of turn is booked like that of an hour. Money from outside and to it is a deposit or a withdrawal.
 """
@@ -92,10 +92,10 @@ class Interventions:
             for order in tuple(account.orders.values()):
                 if order.coin == coin.name and order.oid in account.orders:
                     floor.remove(order, texts.DELISTED_CANCELED)
-        liquidator = floor.accounts[LIQUIDATOR]  # the positions add up to nothing, so it ends as it began
+        liquidator = floor.accounts[LIQUIDATOR]
         for account in tuple(floor.accounts.values()):
             lots = account.lots(coin.name)
-            if lots and account is not liquidator:
+            if lots and not account.internal:
                 side = Side.SELL if lots > 0 else Side.BUY
                 order = Order(
                     oid=floor.next_oid(),

@@ -129,6 +129,7 @@ class Venue:
         self._last_request = last_sequence  # so that no number comes twice in the log; the market's own are negative
         self._now = exchange.info.time_ms
         self.gate: Gate = _open_gate
+        self._last_by_hand = 0  # nonce
         self._scribe.block = exchange.info.block + 1
 
     def start(self, now: Millis, *, restored: bool) -> None:
@@ -243,7 +244,8 @@ class Venue:
     def act(self, user: str, action: dict[str, Any], now: Millis) -> None:
         """Have an account's owner act by hand, elsewhere, with a key of its own."""
         self._now = now
-        received = self._reception.by_hand(user, action, now, self._next_request())
+        self._last_by_hand = max(self._last_by_hand + 1, int(now))
+        received = self._reception.by_hand(user, action, self._last_by_hand, self._next_request())
         self._submit(received, "owner")
 
     def note(self, connection: int, event: str, detail: str, now: Millis) -> None:

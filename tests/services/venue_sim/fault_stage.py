@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from common import witness
+from common.witness_check import check
 from tests.services.venue_sim.door import ALICE, BOB, Door, limit, place
 
 ALICE_EAR: Final = 1  # her WebSocket
@@ -14,12 +16,21 @@ class FaultStage(Door):
 
     def __init__(self) -> None:
         super().__init__(faults=True)
+        self.log()
+        self.venue.open_log()
+        self._lines: list[witness.AnyLine] = []
         self.meet(ALICE, BOB)
         for ear, key in ((ALICE_EAR, ALICE), (BOB_EAR, BOB)):
             self.open(ear)
             for channel in CHANNELS:
                 self.subscribe(ear, type=channel, user=key.address)
         self.hush()
+
+    def log(self) -> list[witness.AnyLine]:
+        lines = super().log()
+        if hasattr(self, "_lines"):
+            self._lines += lines
+        return lines
 
     def hush(self) -> "FaultStage":
         self.heard(ALICE_EAR)
@@ -48,7 +59,10 @@ class FaultStage(Door):
         return len(self.exchange.info.open_orders(ALICE.address))
 
     def check(self) -> "FaultStage":
-        """Check that the exchange agrees with itself: money, positions, books."""
+        """Check that the exchange agrees with itself: money, positions, books; and the log with the rules."""
+        self.block().log()
+        report = check(self._lines)
+        assert report.ok, "\n".join(map(str, report.findings))
         info, floor = self.exchange.info, self.exchange.floor
         assert info.total_money() == sum(event.micros for each in floor.accounts.values() for event in each.ledger)
         for name, coin in floor.coins.items():
