@@ -17,6 +17,7 @@ from common.instrument import Instrument
 from common.units import MILLISECOND, Nanos
 
 Positive: TypeAlias = Annotated[float, Meta(gt=0)]
+Usd: TypeAlias = Annotated[float, Meta(gt=0, le=100_000_000)]  # a limit beyond that is none
 Share: TypeAlias = Annotated[float, Meta(gt=0, le=1)]
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
 
@@ -63,9 +64,9 @@ class Coin(Section, frozen=True, kw_only=True):
     asset: Annotated[int, Meta(ge=0)]
     size_decimals: Annotated[int, Meta(ge=0, le=6)]
     leverage: Annotated[int, Meta(ge=1, le=50)] = 5
-    max_position_usd: Positive  # hard limit on the worst case
-    max_order_usd: Positive
-    order_usd: Positive  # size of the innermost level
+    max_position_usd: Usd  # hard limit on the worst case
+    max_order_usd: Usd
+    order_usd: Usd  # size of the innermost level
 
 
 class Venue(Section, frozen=True, kw_only=True):
@@ -110,21 +111,62 @@ class Risk(Section, frozen=True, kw_only=True):
     reference_age_ms: Annotated[int, Meta(ge=100, le=60_000)] = 5_000
     mid_age_ms: Annotated[int, Meta(ge=100, le=60_000)] = 2_000
     max_open_orders: Annotated[int, Meta(ge=1, le=1_000)] = 40
-    max_orders_per_s: Positive = 40.0
-    orders_burst: Count = 80
+    max_orders_per_s: Annotated[float, Meta(gt=0, le=1_000)] = 40.0
+    orders_burst: Annotated[int, Meta(ge=1, le=10_000)] = 80
+    max_depth_share: Annotated[float, Meta(gt=0, le=10)] = 1.0  # one order, of what the thinner side of the book shows
+    max_resting_share: Annotated[float, Meta(gt=0, le=2)] = 1.5  # one side's orders, of the position limit
+    max_repeats: Annotated[int, Meta(ge=1, le=1_000)] = 5  # orders of one side, price and size in repeat_window_ms
+    repeat_window_ms: Annotated[int, Meta(ge=10, le=60_000)] = 1_000
     soft_limit_share: Annotated[float, Meta(gt=0.5, le=1)] = 0.8  # of max_position_usd
-    max_daily_loss_usd: Positive
+    max_daily_loss_usd: Usd
+    max_hourly_loss_usd: Usd
+    max_drawdown_share: Annotated[float, Meta(gt=0, le=0.5)]  # of the highest equity since a person last looked
+    min_equity_usd: Usd
+    # no limit in USD is worth more than this share of equity, whatever it says
+    max_loss_share: Annotated[float, Meta(gt=0, le=0.5)] = 0.1
+    max_order_share: Annotated[float, Meta(gt=0, le=5)] = 0.5
+    max_position_share: Annotated[float, Meta(gt=0, le=20)] = 2.0
     max_equity_share: Annotated[float, Meta(gt=0, le=20)] = 3.0  # all worst cases together, in multiples of equity
-    reconcile_breach_ms: Annotated[int, Meta(ge=1_000)] = 10_000
+    max_margin_share: Share = 0.8  # initial margin of all worst cases, of equity
+    reconcile_breach_ms: Annotated[int, Meta(ge=1_000, le=600_000)] = 10_000
+    ramp_s: Annotated[int, Meta(ge=1, le=86_400)] = 1_800  # limits grow back to full after a loss or a drawdown
+    ramp_from: Share = 0.5
+
+
+class Monitors(Section, frozen=True, kw_only=True):
+    """Where each monitor begins to restrain; most restrain harder at a multiple that their rule names."""
+
+    flash_bps: Annotated[float, Meta(gt=0, le=2_000)] = 100.0  # highest against lowest mid in flash_window_ms
+    flash_window_ms: Annotated[int, Meta(ge=100, le=60_000)] = 5_000
+    flash_cooldown_ms: Annotated[int, Meta(ge=1_000, le=3_600_000)] = 30_000
+    sigma_max_per_sqrt_s: Annotated[float, Meta(gt=0, le=0.1)] = 0.002
+    jump_share_max: Share = 0.9  # of the variance
+    velocity_share: Annotated[float, Meta(gt=0, le=10)] = 0.5  # of the position limit, a minute
+    fills_max: Annotated[int, Meta(ge=1, le=10_000)] = 100  # of one side in fills_window_s
+    round_trips_max: Annotated[int, Meta(ge=1, le=10_000)] = 30
+    fills_window_s: Annotated[int, Meta(ge=1, le=3_600)] = 10
+    troubles_max: Annotated[int, Meta(ge=1, le=10_000)] = 20  # rejects, unknowns and failed cancels in a minute
+    orders_per_fill_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000  # in ten minutes
+    flickers_max: Annotated[int, Meta(ge=1, le=100_000)] = 200  # orders that lived under half a second, a minute
+    open_interest_drop_share: Annotated[float, Meta(gt=0, lt=1)] = 0.1  # in five minutes
+    open_interest_min_usd: Annotated[float, Meta(gt=0, le=1e12)] = 5_000_000.0  # less of it moves with single traders
+    funding_max_per_h: Annotated[float, Meta(gt=0, le=0.1)] = 0.001
+    spread_max_bps: Annotated[float, Meta(gt=0, le=2_000)] = 50.0
+    fill_rate_floor: Share = 0.1  # of the rate of the last ten minutes
+    stuck_share: Share = 0.5  # of the soft limit
+    stuck_s: Annotated[int, Meta(ge=10, le=86_400)] = 900
+    markout_bps: Annotated[float, Meta(gt=0, le=1_000)] = 5.0
+    liquidation_distance: Annotated[float, Meta(gt=0, le=0.5)] = 0.05  # adverse move that equity must survive
+    budget_left_share: Annotated[float, Meta(gt=0, lt=1)] = 0.2
 
 
 class Signer(Section, frozen=True, kw_only=True):
     """The second, tiny limit set: refuses whatever a broken gate lets through."""
 
-    max_order_usd: Positive
-    max_position_usd: Positive
+    max_order_usd: Usd
+    max_position_usd: Usd
     max_deviation_bps: Annotated[float, Meta(gt=0, le=5_000)] = 500.0
-    max_signatures_per_s: Positive = 50.0
+    max_signatures_per_s: Annotated[float, Meta(gt=0, le=1_000)] = 50.0
 
 
 class Canceller(Section, frozen=True, kw_only=True):
@@ -247,6 +289,7 @@ class Settings(Section, frozen=True, kw_only=True):
     coins: dict[str, Coin]
     risk: Risk
     signer: Signer
+    monitors: Monitors = Monitors()
     liveness: Liveness = Liveness()
     orders: Orders = Orders()
     canceller: Canceller = Canceller()
@@ -333,6 +376,8 @@ def _contradictions(settings: Settings) -> list[str]:
             faults.append(f"coins.{coin}.max_order_usd: exceeds signer.max_order_usd {settings.signer.max_order_usd}")
         if limits.max_position_usd > settings.signer.max_position_usd:
             faults.append(f"coins.{coin}.max_position_usd: exceeds signer.max_position_usd")
+    if settings.risk.max_hourly_loss_usd > settings.risk.max_daily_loss_usd:
+        faults.append("risk.max_hourly_loss_usd: must not exceed max_daily_loss_usd, which would always come first")
     unit_ms = settings.liveness.unit_ms
     if settings.liveness.order_management_silence > settings.liveness.risk_silence:
         faults.append("liveness: order_management_silence must not exceed risk_silence: each acts before the next")

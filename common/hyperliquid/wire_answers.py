@@ -27,16 +27,18 @@ from common.messages.venue import (
     OpenOrdersQuery,
     OrderStatusQuery,
     Query,
+    RateLimitQuery,
     VenueAccount,
     VenueMeta,
     VenueOpenOrders,
     VenueOrder,
     VenueOrderStatus,
     VenuePosition,
+    VenueRateLimit,
 )
 from common.units import Millis, Nanos
 
-WholeQuery: TypeAlias = OpenOrdersQuery | OrderStatusQuery | AccountQuery | MetaQuery
+WholeQuery: TypeAlias = OpenOrdersQuery | OrderStatusQuery | AccountQuery | MetaQuery | RateLimitQuery
 
 
 # --- what a query costs and says -------------------------------------------------------------------
@@ -59,6 +61,7 @@ WEIGHTS: Final[Mapping[type[Query], Weight]] = {
     AccountQuery: Weight(2),
     FundingQuery: Weight(20, 20),
     MetaQuery: Weight(20),
+    RateLimitQuery: Weight(20),
 }
 
 
@@ -85,6 +88,8 @@ def query_body(query: Query, account: str, *, since_ms: int = 0, until_ms: int |
             return {"type": "clearinghouseState", "user": account}
         case FillsQuery():
             return {"type": "userFillsByTime", "user": account, **_span(since_ms, until_ms)}
+        case RateLimitQuery():
+            return {"type": "userRateLimit", "user": account}
         case FundingQuery():
             return {"type": "userFunding", "user": account, **_span(since_ms, until_ms)}
         case _:
@@ -148,9 +153,15 @@ class _Universe(msgspec.Struct, frozen=True):
     universe: list[_Asset]
 
 
+class _RateLimit(msgspec.Struct, frozen=True, rename="camel"):
+    n_requests_used: Annotated[int, Meta(ge=0)]
+    n_requests_cap: Annotated[int, Meta(ge=0)]
+
+
 _open_orders: Final = msgspec.json.Decoder(list[types.Order])
 _order_status: Final = msgspec.json.Decoder(_OrderStatus)
 _account_state: Final = msgspec.json.Decoder(_AccountState)
+_rate_limit: Final = msgspec.json.Decoder(_RateLimit)
 _universe: Final = msgspec.json.Decoder(_Universe)
 
 
@@ -172,6 +183,9 @@ def decode_answer(
                 return _status(_order_status.decode(payload), cloid, query_id, asked_at, instruments)
             case AccountQuery():
                 return _account(_account_state.decode(payload), query_id, asked_at, instruments)
+            case RateLimitQuery():
+                seen = _rate_limit.decode(payload)
+                return VenueRateLimit(query_id=query_id, used=seen.n_requests_used, cap=seen.n_requests_cap)
             case MetaQuery():
                 return VenueMeta(query_id=query_id, universe=_instruments(_universe.decode(payload)))
             case _:

@@ -98,6 +98,7 @@ from common.messages.venue import (
     VenueMeta,
     VenueOpenOrders,
     VenueOrderStatus,
+    VenueRateLimit,
     VenueTime,
 )
 
@@ -117,7 +118,16 @@ MESSAGES: Final[tuple[type[Message], ...]] = (
     *(DecisionRecord, NonceRecord, ArmRecord, DayRecord),
     # venue
     *(StreamUp, StreamDown, VenueTime, MalformedVenueData, OrderUpdates, StreamFills, FundingPayments),
-    *(VenueOpenOrders, VenueOrderStatus, VenueFills, VenueAccount, VenueFundings, VenueMeta, QueryFailed),
+    *(
+        VenueOpenOrders,
+        VenueOrderStatus,
+        VenueFills,
+        VenueAccount,
+        VenueFundings,
+        VenueMeta,
+        VenueRateLimit,
+        QueryFailed,
+    ),
     *(Posted, PostFailed, Signed, SignFailed),
 )
 
@@ -249,6 +259,7 @@ __all__ = [
     "VenueMeta",
     "VenueOpenOrders",
     "VenueOrderStatus",
+    "VenueRateLimit",
     "VenueTime",
     "Veto",
     "Wake",

@@ -40,6 +40,7 @@ class Exposure(Message, frozen=True, kw_only=True):
     worst_case_min_position: Lots
     headroom_bid: Lots
     headroom_ask: Lots
+    largest_order: Lots = Lots(0)  # of one order, by value and by what the book shows
 
 
 class Account(Message, frozen=True, kw_only=True):
@@ -79,7 +80,7 @@ class RiskCounts(Message, frozen=True, kw_only=True):
 
     approvals: int
     signatures: int
-    vetoes: dict[str, int]
+    vetoes: dict[str, int]  # by control: orders refused, and times that a monitor began to restrain
     findings: dict[str, int]
 
 
@@ -173,10 +174,14 @@ class ArmRecord(Message, frozen=True, kw_only=True):
 
     reason: str
     cleared: tuple[HaltFile, ...]
+    at_ms: Millis = Millis(0)  # venue time
 
 
 class DayRecord(Message, frozen=True, kw_only=True):
-    """Equity at the start of a UTC day, by venue time: what the daily loss is measured from."""
+    """What losses are measured from, by venue time: equity at the start of the UTC day and hour, and its peak."""
 
     day: int  # whole days since the Unix epoch
     equity: Decimal
+    hour: int = 0  # whole hours since the Unix epoch
+    hour_equity: Decimal = Decimal(0)
+    peak: Decimal = Decimal(0)  # since a person last cleared a drawdown

@@ -76,7 +76,13 @@ class MetaQuery(msgspec.Struct, frozen=True, tag=True):
     """The venue's universe, to check the configured instruments against."""
 
 
-Query: TypeAlias = OpenOrdersQuery | OrderStatusQuery | FillsQuery | AccountQuery | FundingQuery | MetaQuery
+class RateLimitQuery(msgspec.Struct, frozen=True, tag=True):
+    """userRateLimit: what this address may still send."""
+
+
+Query: TypeAlias = (
+    OpenOrdersQuery | OrderStatusQuery | FillsQuery | AccountQuery | FundingQuery | MetaQuery | RateLimitQuery
+)
 
 # --- streams -------------------------------------------------------------------------------------
 
@@ -211,6 +217,14 @@ class VenueFundings(Message, frozen=True, kw_only=True):
 class VenueMeta(Message, frozen=True, kw_only=True):
     query_id: int
     universe: tuple[Instrument, ...]
+
+
+class VenueRateLimit(Message, frozen=True, kw_only=True):
+    """Requests of this address since it exists, and how many it may send in all."""
+
+    query_id: int
+    used: int
+    cap: int
 
 
 class QueryFailed(Message, frozen=True, kw_only=True):

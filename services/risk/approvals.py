@@ -26,11 +26,13 @@ from common.messages import (
     Veto,
 )
 from common.messages.venue import Modify, Place
-from common.units import Millis, Nanos
+from common.units import MILLISECOND, Millis, Nanos
+from services.risk.controls import BY_POSTURE, CONTROL_OF_CODE
 from services.risk.decisions import QUOTE_TAG
 from services.risk.facts import Facts
 from services.risk.gate import VetoCode, check
 from services.risk.rate import TokenBucket
+from services.risk.repeats import Repeats
 
 ASKER: Final = "order_management"
 BATCH_MAX: Final = 100  # half of what the venue takes in one action; a ladder has twenty
@@ -57,11 +59,12 @@ class Approvals:
         risk = facts.settings.risk
         self._facts = facts
         self._risk_epoch = risk_epoch
+        self._repeats = Repeats(risk.max_repeats, Nanos(risk.repeat_window_ms * MILLISECOND))
         self._rate = TokenBucket(per_second=risk.max_orders_per_s, burst=risk.orders_burst)
         self._approval_id = risk_epoch << 32  # unique across restarts: the epoch grows with each
         self.approvals = 0
         self.signatures = 0
-        self.vetoes: Counter[str] = Counter()
+        self.blocks: Counter[str] = Counter()  # refused orders by control
 
     def refusal(self, request: ApprovalRequest, now: Nanos) -> Refusal | None:
         """Say why nothing of this request can pass, whoever asks (rule 1)."""
@@ -102,7 +105,7 @@ class Approvals:
                 approved.append(order)
             else:
                 vetoes.append(veto)
-                self.vetoes[veto.code] += 1
+                self._count(veto, order.coin)
         if not approved:
             return [self._empty(request, tuple(vetoes))], None
         nonce = self._facts.decisions.next_nonce(venue_now)
@@ -132,6 +135,7 @@ class Approvals:
     def on_signed(self, waiting: Waiting, signed: Signed, *, halted: bool) -> list[Effect]:
         """Hand out the signature (rule 6)."""
         self.signatures += 1
+        self._facts.budget.on_signed(len(waiting.orders))
         if halted:
             return [self._veto_all(waiting, VetoCode.HALTED, "halted while it was signed")]
         self.approvals += 1
@@ -157,13 +161,24 @@ class Approvals:
 
     def _judge(self, order: OrderIntent, replaces: str | None, epoch: int, now: Nanos) -> Veto | None:
         veto = check(order, self._facts.view(order, replaces, epoch, now))
-        if veto is None and not self._rate.take(1, now):
+        if veto is not None:
+            return veto
+        if not self._rate.take(1, now):
             return Veto(cloid=order.cloid, code=VetoCode.RATE.value, detail="too many orders a second")
-        return veto
+        if not self._repeats.take(order, now):
+            return Veto(cloid=order.cloid, code=VetoCode.REPEAT.value, detail="the same order too often in a while")
+        return None
+
+    def _count(self, veto: Veto, coin: str) -> None:
+        """Count a refusal under its control; what only the posture refuses, under the control behind it."""
+        code = VetoCode(veto.code)
+        control = self._facts.board.control(coin) if code in BY_POSTURE else CONTROL_OF_CODE[code].value
+        self.blocks[control] += 1
 
     def _veto_all(self, waiting: Waiting, code: VetoCode, detail: str) -> Effect:
         vetoes = tuple(_refuse(order, (code, detail)) for order in waiting.orders)
-        self.vetoes[code.value] += len(vetoes)
+        for order, veto in zip(waiting.orders, vetoes, strict=True):
+            self._count(veto, order.coin)
         return self._empty(waiting.request, waiting.vetoes + vetoes)
 
     def _empty(self, request: ApprovalRequest, vetoes: tuple[Veto, ...]) -> Effect:

@@ -1,7 +1,8 @@
 """Risk's own questions to the venue: when each is due, and what they may cost together.
 
 Rules
-  1. Account state every 5 s, open orders every 10 s, own fills every 30 s; sooner when something depends on it.
+  1. Account state every 5 s, open orders every 10 s, own fills every 30 s, the request budget every minute; sooner
+     when something depends on it.
   2. One question of a kind at a time; a failed one is repeated after 1, 2, 4 s. No answer is never an empty answer.
   3. All questions together stay within this process's share of the venue's weight a minute; routine ones leave
      a third of it for urgent ones.
@@ -12,7 +13,15 @@ from enum import StrEnum
 from typing import Final
 
 from common.actor import Ask
-from common.messages.venue import AccountQuery, FillsQuery, MetaQuery, OpenOrdersQuery, OrderStatusQuery, Query
+from common.messages.venue import (
+    AccountQuery,
+    FillsQuery,
+    MetaQuery,
+    OpenOrdersQuery,
+    OrderStatusQuery,
+    Query,
+    RateLimitQuery,
+)
 from common.units import MILLISECOND, SECOND, Millis, Nanos
 from services.risk.rate import TokenBucket
 
@@ -31,15 +40,17 @@ class Kind(StrEnum):
     ACCOUNT = "account"
     ORDERS = "orders"
     FILLS = "fills"
+    REQUESTS = "requests"
 
 
 # Venue rule: weight of each question; fills cost one more for every 20 in the answer.
-WEIGHTS: Final = {Kind.META: 20, Kind.ACCOUNT: 2, Kind.ORDERS: 20, Kind.FILLS: 25}
+WEIGHTS: Final = {Kind.META: 20, Kind.ACCOUNT: 2, Kind.ORDERS: 20, Kind.FILLS: 25, Kind.REQUESTS: 20}
 STATUS_WEIGHT: Final = 2
 PERIODS: Final = {
     Kind.ACCOUNT: Nanos(5 * SECOND),
     Kind.ORDERS: Nanos(10 * SECOND),
     Kind.FILLS: Nanos(30 * SECOND),
+    Kind.REQUESTS: Nanos(60 * SECOND),
 }
 
 
@@ -156,6 +167,8 @@ class Audit:
                 return AccountQuery()
             case Kind.ORDERS:
                 return OpenOrdersQuery()
+            case Kind.REQUESTS:
+                return RateLimitQuery()
             case Kind.FILLS:
                 assert fills_since is not None
                 return FillsQuery(Millis(fills_since - OVERLAP_MS))

@@ -13,7 +13,7 @@ from common.messages import Exposure, Halt, HaltDirectory, Message, Posture, Pos
 from common.units import Nanos, Side
 from services.risk.approvals import Approvals
 from services.risk.facts import Facts
-from services.risk.gate import headroom
+from services.risk.gate import headroom, largest_order
 
 
 class Bulletin:
@@ -66,6 +66,7 @@ class Bulletin:
         ledger = self._facts.ledger
         bid, ask = ledger.pending(coin)
         worst_max, worst_min = self._facts.worst(coin)
+        seen = self._facts.room(coin, Side.SELL, now)
         return Exposure(
             coin=coin,
             position=ledger.position(coin).by_snapshot,
@@ -74,13 +75,14 @@ class Bulletin:
             worst_case_max_position=worst_max,
             worst_case_min_position=worst_min,
             headroom_bid=headroom(Side.BUY, self._facts.room(coin, Side.BUY, now)),
-            headroom_ask=headroom(Side.SELL, self._facts.room(coin, Side.SELL, now)),
+            headroom_ask=headroom(Side.SELL, seen),
+            largest_order=largest_order(seen),
         )
 
     def _counts(self, findings: Counter[str]) -> RiskCounts:
         return RiskCounts(
             approvals=self._approvals.approvals,
             signatures=self._approvals.signatures,
-            vetoes=dict(sorted(self._approvals.vetoes.items())),
+            vetoes=dict(sorted((self._approvals.blocks + self._facts.board.trips).items())),
             findings=dict(sorted(findings.items())),
         )

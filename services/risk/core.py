@@ -52,17 +52,19 @@ from common.messages import (
     VenueMeta,
     VenueOpenOrders,
     VenueOrderStatus,
+    VenueRateLimit,
     VenueTime,
     Wake,
 )
-from common.units import MILLISECOND, SECOND, Lots, Millis, Nanos
-from services.risk import monitors
+from common.units import MILLISECOND, SECOND, Millis, Nanos
+from services.risk import agreement
 from services.risk.approvals import Approvals, Refusal, Waiting
 from services.risk.bulletin import Bulletin
 from services.risk.facts import Facts
 from services.risk.gate import VetoCode
 from services.risk.halting import Halting, VerifyArm
 from services.risk.kill import Burner
+from services.risk.monitors.panel import Panel
 from services.risk.own_actions import OwnActions
 from services.risk.posture import Cause
 from services.risk.venue_watch import VenueWatch
@@ -97,6 +99,7 @@ Inbox: TypeAlias = (
     | VenueFills
     | VenueAccount
     | VenueMeta
+    | VenueRateLimit
     | QueryFailed
     | Posted
     | PostFailed
@@ -104,6 +107,8 @@ Inbox: TypeAlias = (
     | SignFailed
 )
 
+# What changes nothing that a monitor reads, or was assessed already
+HEARD: Final = (Heartbeat, QuoteTarget, Reconciled, CancellerStatus, VenueTime, ApprovalRequest, Signed)
 PAUSE_UNITS: Final = 4  # we wake every unit; a gap of this many means that this process itself stood still
 STOP_MAX: Final = Nanos(5 * SECOND)
 
@@ -117,7 +122,8 @@ class Risk:
         self._facts = Facts(settings, account, started_at=boot.started_at, build=boot.build)
         for row in rows:
             self._facts.decisions.restore(row)
-            self._facts.loss.restore(row)
+            self._facts.losses.restore(row)
+            self._facts.ramp.restore(row)
         for decision in self._facts.decisions.open():
             for order in decision.orders:
                 if order.coin in self._facts.limits:
@@ -126,7 +132,8 @@ class Risk:
         self._own = OwnActions(self._facts)
         self._halting = Halting(self._facts, self._own, verify_arm, boot.epoch)
         self._watch = VenueWatch(self._facts, self._own, self._halting, boot.started_at)
-        self._comparison = monitors.Comparison(settings)
+        self._comparison = agreement.Comparison(settings)
+        self._panel = Panel(self._facts)
         self._bulletin = Bulletin(self._facts, self._approvals, boot, settings.liveness.units(1))
         self._waiting: dict[int, Waiting] = {}  # the shell answers each Sign before anything else: one or two
         self._burner = Burner(self._facts.decisions)
@@ -173,8 +180,7 @@ class Risk:
             self._facts.roster.on_own_pause(now)
         self._now = now
         effects = self._on(message, now)
-        prices = isinstance(message, Book | TopOfBook | AssetContext)
-        return effects + self._routine(now, prices=prices)
+        return effects + self._routine(message, now)
 
     def _on(self, message: Inbox, now: Nanos) -> list[Effect]:
         match message:
@@ -196,7 +202,9 @@ class Risk:
                 return self._on_trouble(message, now)
             case StreamUp() | StreamDown() | VenueTime() | OrderUpdates() | StreamFills():
                 return self._watch.on_stream(message, now)
-            case VenueOpenOrders() | VenueOrderStatus() | VenueFills() | VenueAccount() | VenueMeta():
+            case (
+                VenueOpenOrders() | VenueOrderStatus() | VenueFills() | VenueAccount() | VenueMeta() | VenueRateLimit()
+            ):
                 return self._watch.on_answer(message, now)
             case Posted():
                 return self._watch.report(self._own.on_posted(message, now), now)
@@ -206,6 +214,7 @@ class Risk:
     # --- approvals -----------------------------------------------------------------------------------
 
     def _on_approval_request(self, request: ApprovalRequest, now: Nanos) -> list[Effect]:
+        self._panel.assess(now)
         self._facts.board.update(self._causes(now), now)
         sign_id = self._own.next_id()
         refusal = self._closed(now) or self._approvals.refusal(request, now)
@@ -247,17 +256,22 @@ class Risk:
     # --- the mesh --------------------------------------------------------------------------------------
 
     def _on_prices(self, message: Book | TopOfBook | AssetContext, now: Nanos) -> list[Effect]:
+        """Take the own feed; a sound touch is news for the monitors as well."""
         feed = self._facts.feeds.get(message.coin)
-        venue_now = self._facts.clock.venue_now(now)
+        if feed is None:
+            return []
+        watch, venue_now = self._facts.watches[message.coin], self._facts.clock.venue_now(now)
         match message:
-            case _ if feed is None:
-                pass
             case Book():
-                feed.on_book(message, venue_now)
+                if feed.on_book(message, venue_now):
+                    watch.on_depth(message.bids, message.asks)
+                    self._facts.on_touch(message.coin, message.bids[0][0], message.asks[0][0], now)
             case TopOfBook():
-                feed.on_top(message, venue_now)
+                if feed.on_top(message, venue_now) and message.bid and message.ask:
+                    self._facts.on_touch(message.coin, message.bid[0], message.ask[0], now)
             case AssetContext():
                 feed.on_context(message)
+                watch.on_context(message, now)
         return []
 
     def _on_peer(
@@ -304,6 +318,8 @@ class Risk:
                 self._watch.findings[f"{message.kind} not delivered"] += 1
             case CancelAnswer():
                 self._watch.findings["canceller could not cancel"] += bool(message.error)
+                if message.error:
+                    self._facts.on_failed_cancel(now)
             case MalformedVenueData():
                 self._watch.findings["malformed venue data"] += 1
             case QueryFailed():
@@ -314,18 +330,25 @@ class Risk:
 
     # --- what is due ---------------------------------------------------------------------------------------
 
-    def _routine(self, now: Nanos, *, prices: bool) -> list[Effect]:
-        """Everything that follows from time and from what is known by now; prices alone wait for the next unit."""
+    def _routine(self, message: Inbox, now: Nanos) -> list[Effect]:
+        """What follows from time and from what is known; after prices of a coin its monitors alone, until the unit."""
         effects: list[Effect] = []
-        if not prices or now >= self._bulletin.due_at:
+        due = now >= self._bulletin.due_at
+        if due or not isinstance(message, Book | TopOfBook | AssetContext):
             self._follow_venue_time(now)
-            for cause, evidence in monitors.breaches(self._facts, now):
+            if due or not isinstance(message, HEARD):
+                self._panel.assess(now)
+            broken = agreement.broken(self._facts) if due else []
+            for cause, evidence in self._panel.breaches() + agreement.breaches(self._facts, now) + broken:
                 effects += self._halting.kill(cause, evidence, now)
-            effects += self._watch.report(self._comparison.findings(self._held(), now), now)
+            effects += self._panel.rows()
+            effects += self._watch.report(self._comparison.findings(self._facts, now), now)
             if self._stop_at is None and self._facts.roster.silent("order_management", now):
                 self._watch.sweep(now)
             effects += self._burn(now) + self._lever(now)
             effects += self._watch.questions(now)
+        elif message.coin in self._facts.limits:
+            self._panel.assess(now, message.coin)
         if self._stop_at is not None and now >= self._stop_at + STOP_MAX:
             effects.append(Exit(0, "stopped; not proven that no order of ours is open"))
         self._facts.board.update(self._causes(now), now)
@@ -335,11 +358,11 @@ class Risk:
             now,
             contained=self._halting.containment.contained,
             halted=self._halting.halted,
-            prices=prices,
+            prices=isinstance(message, Book | TopOfBook | AssetContext),
         )
 
     def _causes(self, now: Nanos) -> list[Cause]:
-        causes = monitors.causes(self._facts, now) + self._comparison.causes()
+        causes = agreement.causes(self._facts, now) + self._panel.causes() + self._comparison.causes()
         closed = self._closed(now)
         if closed is not None:
             level = PostureLevel.HALTED if closed[0] is VetoCode.HALTED else PostureLevel.PULL_QUOTES
@@ -358,7 +381,7 @@ class Risk:
             self._burning = False
 
     def _burn(self, now: Nanos) -> list[Effect]:
-        if not self._watch.linked or not (self._burning or self._halting.halted):
+        if not self._facts.linked or not (self._burning or self._halting.halted):
             return []
         return [self._own.burn(nonce) for nonce in self._burner.due(now)]
 
@@ -373,6 +396,3 @@ class Risk:
             if position.highest == position.lowest == 0 and not self._facts.ledger.entries(coin):
                 effects += self._own.leverage(coin, self._facts.clock.venue_now(now))
         return effects
-
-    def _held(self) -> dict[str, Lots]:
-        return {coin: self._facts.ledger.position(coin).by_snapshot for coin in self._facts.limits}

@@ -14,7 +14,7 @@ Rules
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -23,13 +23,15 @@ from common.cloid import is_ours
 from common.hyperliquid.statuses import UNKNOWN_OID, StatusMeaning, meaning
 from common.messages import Fill, OrderIntent, VenueAccount, VenueOpenOrders, VenueOrderStatus
 from common.messages.venue import OrderUpdate, VenueOrder
-from common.units import Lots, Millis, Nanos, Side, Ticks
+from common.units import Lots, Micros, Millis, Nanos, Side, Ticks
+from services.risk.activity import Activity
 from services.risk.decisions import Decisions
 from services.risk.ledger_entry import Entry
 from services.risk.own_position import OwnPosition
 
 FILL_KEYS_MAX: Final = 50_000  # fills are re-read at most a few minutes back
 CLOSED_MAX: Final = 20_000  # orders that are gone, in case the venue contradicts itself later
+LATELY_MS: Final = 10_000  # an older fill was read up on: it says nothing of what happens now
 UNKNOWN_MIN: Final = 2  # answers "unknownOid" that prove absence: info servers may lag behind each other
 GONE: Final = frozenset({StatusMeaning.FILLED, StatusMeaning.CANCELLED, StatusMeaning.REJECTED})
 OPEN: Final = frozenset({StatusMeaning.OPEN, StatusMeaning.TRIGGERED})
@@ -60,11 +62,12 @@ class Pending(msgspec.Struct):
 class ExposureLedger:
     """Orders and positions of the configured coins."""
 
-    def __init__(self, coins: Iterable[str], tag: str, decisions: Decisions, margin_ms: int) -> None:
+    def __init__(self, activity: Mapping[str, Activity], tag: str, decisions: Decisions, margin_ms: int) -> None:
+        self._activity = activity  # what counts here is told to it
         self._tag = tag
         self._decisions = decisions
         self._margin_ms = margin_ms
-        self._entries: dict[str, dict[str, Entry]] = {coin: {} for coin in sorted(coins)}
+        self._entries: dict[str, dict[str, Entry]] = {coin: {} for coin in sorted(activity)}
         self._pending: dict[str, Pending] = {coin: Pending() for coin in self._entries}
         self._foreign: dict[int, VenueOrder] = {}
         self._foreign_pending: dict[str, Pending] = {coin: Pending() for coin in self._entries}
@@ -72,13 +75,15 @@ class ExposureLedger:
         self._by_oid: OrderedDict[int, str] = OrderedDict()
         self._closed: OrderedDict[str, tuple[Millis, Nanos]] = OrderedDict()  # the venue's time of the end, and ours
         self._fill_keys: OrderedDict[tuple[Millis, str, int], None] = OrderedDict()
+        self._venue_ms = Millis(1 << 62)  # no fill is a late one before venue time is known
         self._live = 0
 
     # --- what we do ------------------------------------------------------------------------------
 
     def reserve(self, order: OrderIntent, expires_after: Millis, now: Nanos) -> None:
         """Count an order in full (rule 1)."""
-        self._add(Entry(order=order, expires_after=expires_after, noticed_at=now))
+        self._activity[order.coin].on_placed(now)
+        self._add(Entry(order=order, expires_after=expires_after, noticed_at=now, signed_at=now))
 
     def retract(self, orders: Iterable[OrderIntent], now: Nanos) -> None:
         """These can never arrive: no signature was made, or their nonce was burnt."""
@@ -134,9 +139,14 @@ class ExposureLedger:
         if len(self._fill_keys) > FILL_KEYS_MAX:
             self._fill_keys.popitem(last=False)
         self._positions[fill.coin].on_fill(Lots(fill.side.sign * fill.lots), fill.venue_ms, now)
+        if fill.venue_ms >= self._venue_ms - LATELY_MS:
+            self._activity[fill.coin].on_fill(fill, now)
         cloid = fill.cloid or self._by_oid.get(fill.oid)
         entry = self._find(cloid)
         if entry is not None:
+            if entry.filled + fill.lots > entry.order.lots:
+                evidence = f"{cloid} asked for {entry.order.lots} lots and filled {entry.filled + fill.lots}"
+                self._activity[fill.coin].on_overfill(evidence)
             self._change(entry, now, filled=entry.filled + fill.lots)
         if cloid is not None and is_ours(cloid, self._tag):
             self._decisions.arrived(cloid)
@@ -170,9 +180,12 @@ class ExposureLedger:
 
     def on_venue_time(self, venue_now: Millis, now: Nanos) -> None:
         """Notice whose expiry and margin have passed."""
+        self._venue_ms = venue_now
         for entry in self.entries():
             if entry.expired_at is None and entry.expires_after + self._margin_ms < venue_now:
                 entry.expired_at = now
+                if not entry.shown:
+                    self._activity[entry.order.coin].on_trouble(now)
 
     # --- reading -----------------------------------------------------------------------------------
 
@@ -191,6 +204,11 @@ class ExposureLedger:
 
     def position(self, coin: str) -> OwnPosition:
         return self._positions[coin]
+
+    def resting(self, coin: str, side: Side, without: str | None) -> Micros:
+        """Return what the orders of ours on one side are worth at their own prices, one order left out."""
+        entries = self._entries[coin].values()
+        return Micros(sum(e.order.ticks * e.leaves for e in entries if _counts(e, side, without)))
 
     def pending(self, coin: str) -> tuple[Lots, Lots]:
         """Return what may still buy and sell, strangers' orders included."""
@@ -244,6 +262,8 @@ class ExposureLedger:
         entry.missing = meaning(status) not in OPEN
         entry.oid = order.oid
         if meaning(status) in GONE:
+            if entry.gone_ms is None:
+                self._activity[order.coin].on_end(order, status, age=Nanos(now - entry.signed_at), now=now)
             entry.gone_ms = status_ms
             self._change(entry, now, total=max(0, order.original_lots - order.lots))
         return findings

@@ -5,25 +5,38 @@ Rules
   2. A coin without fresh references is priced at its last known ones in the account's sum; one that holds or may
      hold something and never had a price makes the sum unknown.
   3. Equity older than `ACCOUNT_AGE_MAX` is unknown.
+  4. No limit of order or position is worth more than its share of equity, by the higher of the last two account
+     states: one phantom state neither kills nor pulls. After a loss limits are ramped up (ramp.py).
 """
 
 from decimal import Decimal
 from math import floor
 from typing import Final
 
+import msgspec
+
 from common.cloid import epoch_of, house_tag, is_ours
 from common.config import Settings
 from common.messages import OrderIntent, PendingExposure, VenueAccount
-from common.units import MICROS_PER_USD, SECOND, Lots, Micros, Nanos, Side
+from common.units import MICROS_PER_USD, MILLISECOND, SECOND, Lots, Micros, Nanos, Side, Ticks
 from common.venue_clock import VenueClock
+from services.risk.activity import Activity
+from services.risk.audit import Kind
 from services.risk.decisions import Decisions
 from services.risk.exposure_ledger import ExposureLedger
-from services.risk.gate import CoinLimits, View, micros_floor
-from services.risk.loss import DailyLoss
+from services.risk.gate import CoinLimits, View, initial_margin
+from services.risk.losses import Losses
 from services.risk.posture import PostureBoard
-from services.risk.references import ReferenceFeed
+from services.risk.price_watch import PriceWatch
+from services.risk.ramp import Ramp
+from services.risk.references import PPM, ReferenceFeed
+from services.risk.request_budget import RequestBudget
+from services.risk.risk_state import Limits, RiskState, Stream
 from services.risk.roster import Roster
 
+# How old the last answer to each question may be: four reads.
+READ_AGES: Final = {Kind.ORDERS: Nanos(40 * SECOND), Kind.FILLS: Nanos(120 * SECOND)}
+UNBOUND: Final = Micros(1 << 62)
 ACCOUNT_AGE_MAX: Final = Nanos(20 * SECOND)  # four reads
 CLOID_DIGITS: Final = 34
 
@@ -36,19 +49,24 @@ class Facts:
         self.settings = settings
         self.tag = house_tag(account)
         self.limits = {coin: CoinLimits.of(settings, coin) for coin in sorted(settings.coins)}
-        self.soft = {
-            coin: micros_floor(settings.coins[coin].max_position_usd * settings.risk.soft_limit_share)
-            for coin in self.limits
-        }
+        self.watches = {coin: PriceWatch(settings.monitors, limits.instrument) for coin, limits in self.limits.items()}
+        self.activity = {coin: Activity(settings.monitors) for coin in self.limits}
         self.feeds = {coin: ReferenceFeed(settings.risk) for coin in self.limits}
         self.clock = VenueClock()
         self.decisions = Decisions(margin_ms)
-        self.ledger = ExposureLedger(self.limits, self.tag, self.decisions, margin_ms)
-        self.loss = DailyLoss(settings.risk.max_daily_loss_usd)
+        self.ledger = ExposureLedger(self.activity, self.tag, self.decisions, margin_ms)
+        self.losses = Losses(settings.risk)
+        self.ramp = Ramp(settings.risk)
+        self.budget = RequestBudget()
+        self.read_at: dict[Kind, Nanos] = {}  # last answer to each question
+        self.linked = False
         self.roster = Roster(settings, started_at, build)
         self.board = PostureBoard()
         self.account: VenueAccount | None = None
         self.account_at = Nanos(0)
+        self.account_max = self.margin_max = Micros(0)  # by the last account state
+        self._binding = self.limits
+        self._scales: tuple[Decimal, Decimal] = (Decimal(0), Decimal(0))  # equity of the last two account states
         self._excess: dict[str, tuple[int, int]] = dict.fromkeys(self.limits, (0, 0))
 
     # --- hearing -----------------------------------------------------------------------------------
@@ -56,7 +74,20 @@ class Facts:
     def on_account(self, account: VenueAccount, now: Nanos) -> None:
         if self.account is None or account.venue_ms >= self.account.venue_ms:
             self.account, self.account_at = account, now
+            self._bind(account.equity)
         self.ledger.on_account(account, now)
+        for coin, activity in self.activity.items():
+            activity.on_position(self.ledger.position(coin).by_snapshot, now)
+
+    def on_failed_cancel(self, now: Nanos) -> None:
+        """A cancel failed, whatever it was for: trouble of every coin."""
+        for activity in self.activity.values():
+            activity.on_trouble(now)
+
+    def on_touch(self, coin: str, bid: Ticks, ask: Ticks, now: Nanos) -> None:
+        """A sound best bid and offer of the own feed."""
+        self.watches[coin].on_touch(bid, ask, now)
+        self.activity[coin].on_mid(bid + ask, now)
 
     def on_pending(self, fact: PendingExposure) -> None:
         """Compare order_management's worst case with ours (rule 1)."""
@@ -70,6 +101,14 @@ class Facts:
     def forget_pending(self) -> None:
         """order_management is gone: what it said last is no news any more."""
         self._excess = dict.fromkeys(self.limits, (0, 0))
+
+    def on_link(self, *, up: bool) -> None:
+        """The own socket came or went; what it brought counts no longer."""
+        self.linked = up
+        if not up:
+            for coin in self.limits:
+                self.feeds[coin].forget()
+                self.watches[coin].forget()
 
     # --- reading -----------------------------------------------------------------------------------
 
@@ -86,11 +125,23 @@ class Facts:
             return Micros(0) if lots == 0 else None
         return Micros(abs(lots) * last.dearest)
 
-    def account_max(self) -> Micros:
-        equity = self.account.equity if self.account else Decimal(0)
-        if not equity.is_finite():
-            return Micros(0)
-        return Micros(floor(equity * Decimal(str(self.settings.risk.max_equity_share)) * MICROS_PER_USD))
+    def limits_now(self, coin: str, *, ramp_ppm: int) -> CoinLimits:
+        """Return the limits that bind at this equity (rule 4)."""
+        if ramp_ppm == PPM:
+            return self._binding[coin]
+        return self._binding[coin].capped(UNBOUND, UNBOUND, ramp_ppm)
+
+    def _bind(self, equity: Decimal) -> None:
+        """Take a new equity: what it allows is asked for at every order and every state."""
+        risk = self.settings.risk
+        known = equity if equity.is_finite() else Decimal(0)
+        self.account_max, self.margin_max = _share(known, risk.max_equity_share), _share(known, risk.max_margin_share)
+        if equity.is_finite():
+            self._scales = (self._scales[1], equity)
+        scale = max(self._scales)
+        if scale > 0:
+            order, position = _share(scale, risk.max_order_share), _share(scale, risk.max_position_share)
+            self._binding = {coin: limits.capped(order, position) for coin, limits in self.limits.items()}
 
     def account_stale(self, now: Nanos) -> bool:
         return self.account is None or now - self.account_at > ACCOUNT_AGE_MAX
@@ -131,21 +182,25 @@ class Facts:
         worst_max, worst_min = self.worst(coin)
         best_bid, best_ask = self.ledger.best(coin, without)
         return View(
-            limits=self.limits[coin],
+            limits=self.limits_now(coin, ramp_ppm=self.ramp.ppm(self.clock.venue_now(now))),
             references=self.feeds[coin].now(now),
             level=self.board.level(coin),
             position=self._nearest(coin),
             worst_max=worst_max,
             worst_min=worst_min,
             open_orders=self.ledger.live_count,
+            resting=self.ledger.resting(coin, side, without),
+            depth=self.watches[coin].depth,
             reducing=self.ledger.reducing(coin, side, without),
             best_bid=best_bid,
             best_ask=best_ask,
             cloid_ours=cloid_ours,
             cloid_seen=cloid_seen,
             replaces=replaced,
-            account_others=None if self.account_stale(now) else self._others(coin),
-            account_max=self.account_max(),
+            account_others=None if self.account_stale(now) else self._others(coin, margin=False),
+            account_max=self.account_max,
+            margin_others=self._others(coin, margin=True),
+            margin_max=self.margin_max,
         )
 
     def _nearest(self, coin: str) -> Lots:
@@ -155,7 +210,7 @@ class Facts:
             return position.lowest
         return position.highest if position.highest < 0 else Lots(0)
 
-    def _others(self, coin: str) -> Micros | None:
+    def _others(self, coin: str, *, margin: bool) -> Micros | None:
         total = 0
         for other in self.limits:
             if other == coin:
@@ -164,10 +219,75 @@ class Facts:
             value = self.value(other, max(abs(worst_max), abs(worst_min)))
             if value is None:
                 return None
-            total += value
+            total += initial_margin(value, self.limits[other].leverage) if margin else value
         return Micros(total)
 
     def _is_named(self, cloid: str, epoch: int) -> bool:
         if not is_ours(cloid, self.tag) or not all(digit in "0123456789abcdef" for digit in cloid[2:]):
             return False
         return epoch_of(cloid) == epoch
+
+    # --- states for the monitors -------------------------------------------------------------------
+
+    def state(self, now: Nanos) -> RiskState:
+        """Return the account as a whole."""
+        account = self.account
+        streams = [Stream("account", Nanos(now - self.account_at) if account else None, ACCOUNT_AGE_MAX)]
+        for kind, limit in READ_AGES.items():
+            at = self.read_at.get(kind)
+            streams.append(Stream(kind.value, None if at is None else Nanos(now - at), limit))
+        state = RiskState(limits=Limits(risk=self.settings.risk, monitors=self.settings.monitors))
+        used = float(account.margin_used / account.equity) if account and account.equity > 0 else 0.0
+        return state.with_money(
+            self.losses.money, margin_used_share=used, distance=self._liquidation_distance()
+        ).with_streams(tuple(streams), connected=self.linked, budget_left=self.budget.left())
+
+    def coin_state(self, coin: str, now: Nanos) -> RiskState:
+        """Return one coin."""
+        position, last = self.ledger.position(coin), self.feeds[coin].last
+        bid, ask = self.ledger.pending(coin)
+        over, under = self._excess[coin]
+        limits = Limits(risk=self.settings.risk, monitors=self.settings.monitors)
+        if last is not None:
+            binding = self.limits_now(coin, ramp_ppm=PPM)
+            soft, hard = binding.soft_max // last.dearest, binding.position_max // last.dearest
+            limits = msgspec.structs.replace(limits, soft=Lots(soft), hard=Lots(hard))
+        mark_age, book_age = self.feeds[coin].ages(now)
+        risk = self.settings.risk
+        streams = (
+            Stream("mark", mark_age, Nanos(risk.reference_age_ms * MILLISECOND)),
+            Stream("book", book_age, Nanos(risk.mid_age_ms * MILLISECOND)),
+        )
+        return (
+            RiskState(
+                limits=limits,
+                coin=coin,
+                position=position.by_snapshot,
+                position_by_fills=position.by_fills,
+                mark=last.dearest if last else Ticks(0),
+            )
+            .with_pending_exposure(Lots(bid + over), Lots(ask + under))
+            .with_market(self.watches[coin].behaviour(now), self.feeds[coin].fault(now))
+            .with_conduct(self.activity[coin].conduct(now), now)
+            .with_streams(streams, connected=self.linked, budget_left=1.0)
+        )
+
+    def _liquidation_distance(self) -> float | None:
+        """Return the adverse move of every price that eats equity down to maintenance margin; None when flat.
+
+        Maintenance is taken as half of the initial margin at the configured leverage, which is no less than the
+        venue asks for.
+        """
+        held = maintenance = 0
+        for coin in self.limits:
+            value = self.value(coin, self.ledger.position(coin).by_snapshot) or 0
+            held += value
+            maintenance += value // (2 * self.limits[coin].leverage)
+        equity = max(self._scales)
+        if held == 0 or equity <= 0:
+            return None
+        return float(equity * MICROS_PER_USD - maintenance) / held
+
+
+def _share(equity: Decimal, share: float) -> Micros:
+    return Micros(floor(equity * Decimal(str(share)) * MICROS_PER_USD))

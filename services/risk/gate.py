@@ -7,13 +7,15 @@ Rules, in the order in which they are asked; the first that fails is the verdict
   3. Posture: Halted and PullQuotes let nothing through; ReduceOnly lets reducing orders through that carry the
      venue's reduce-only flag, all together no more than the position.
   4. Price within the band of mark, of oracle and of the own mid; without fresh references nothing passes.
-  5. Size: at most `max_order_usd` at its own price.
-  6. No more than `max_open_orders` of ours may still fill.
+  5. Size: at most `max_order_usd` at its own price, and at most its share of what the thinner side of the book shows.
+  6. No more than `max_open_orders` of ours may still fill, and those of one side are worth no more than their share.
   7. No order may trade with one of ours.
   8. Position: the worst case that this order's side makes worse stays within `max_position_usd` at the dearest
      reference. A modify counts old and new. The limit itself is allowed, and the other side is never asked, so
      an order that leads back is never in the way of its own purpose.
-  9. Account: all worst cases together stay within `max_equity_share` times equity, unless the order adds nothing.
+  9. Account: all worst cases together stay within `max_equity_share` times equity, and their initial margin within
+     `max_margin_share` of it, unless the order adds nothing.
+Limits in USD are worth no more than their share of equity (facts.py), so that a small account gets small ones.
 """
 
 from enum import StrEnum, unique
@@ -27,7 +29,7 @@ from common.instrument import NOTIONAL_MIN, Instrument, notional
 from common.messages import OrderIntent, PostureLevel, TimeInForce
 from common.messages.safety import Veto
 from common.units import MICROS_PER_USD, Lots, Micros, Side, Ticks
-from services.risk.references import References, ppm_floor
+from services.risk.references import PPM, References, ppm_floor
 
 PROBE_NOTIONAL: Final = Micros(1_000_000_000 * MICROS_PER_USD)  # no limit of this house is as high
 LOTS_MAX: Final = 1 << 53  # any honest size is far below; larger numbers are a fault of the asker
@@ -61,11 +63,15 @@ class VetoCode(StrEnum):
     REFERENCE = "reference"
     PRICE_BAND = "price_band"
     ORDER_NOTIONAL = "order_notional"
+    DEPTH = "depth"
     OPEN_ORDERS = "open_orders"
+    RESTING = "resting"
     SELF_CROSS = "self_cross"
     POSITION = "position"
     ACCOUNT = "account"
+    MARGIN = "margin"
     RATE = "rate"
+    REPEAT = "repeat"
     SIGNER = "signer"
 
 
@@ -77,6 +83,10 @@ class CoinLimits(msgspec.Struct, frozen=True, kw_only=True):
     position_max: Micros
     band_ppm: int
     open_orders_max: int
+    soft_max: Micros  # where sizes have shrunk to nothing; the gate itself asks `position_max`
+    resting_max: Micros  # of one side
+    depth_ppm: int  # of the lots that the thinner side of the book shows
+    leverage: int
 
     @classmethod
     def of(cls, settings: Settings, coin: str) -> "CoinLimits":
@@ -88,6 +98,21 @@ class CoinLimits(msgspec.Struct, frozen=True, kw_only=True):
             position_max=micros_floor(limits.max_position_usd),
             band_ppm=ppm_floor(settings.risk.price_band_bps),
             open_orders_max=settings.risk.max_open_orders,
+            soft_max=micros_floor(limits.max_position_usd * settings.risk.soft_limit_share),
+            resting_max=micros_floor(limits.max_position_usd * settings.risk.max_resting_share),
+            depth_ppm=floor(settings.risk.max_depth_share * PPM),
+            leverage=limits.leverage,
+        )
+
+    def capped(self, order: Micros, position: Micros, ramp_ppm: int = PPM) -> "CoinLimits":
+        """Return these limits where no order and no position may be worth more, all of them ramped."""
+        full = min(self.position_max, position)
+        return msgspec.structs.replace(
+            self,
+            order_max=Micros(min(self.order_max, order) * ramp_ppm // PPM),
+            position_max=Micros(full * ramp_ppm // PPM),
+            soft_max=Micros(self.soft_max * full // self.position_max * ramp_ppm // PPM),
+            resting_max=Micros(self.resting_max * full // self.position_max * ramp_ppm // PPM),
         )
 
 
@@ -101,6 +126,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     worst_max: Lots  # position after everything of ours that may buy has bought
     worst_min: Lots
     open_orders: int  # of ours on the whole account that may still fill
+    resting: Micros  # value of ours on the order's side that may still fill, without the one it replaces
+    depth: Lots  # that the thinner side of the last book shows
     reducing: Lots  # leaves of reduce-only orders of ours on the order's side, without the one it replaces
     best_bid: Ticks | None  # of our own orders that may still fill
     best_ask: Ticks | None
@@ -109,6 +136,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     replaces: bool | None  # None: a new order; otherwise whether the old one may still fill in this coin and side
     account_others: Micros | None  # worst cases of the other coins; None while equity or a price is unknown
     account_max: Micros
+    margin_others: Micros | None  # initial margin of the other coins' worst cases
+    margin_max: Micros
 
 
 def micros_floor(usd: float) -> Micros:
@@ -185,9 +214,17 @@ def _size(order: OrderIntent, view: View) -> Veto | None:
     worth = notional(order.ticks, order.lots)
     if worth > view.limits.order_max:
         return _veto(order, VetoCode.ORDER_NOTIONAL, f"{worth} of {view.limits.order_max} micro-USD")
+    if order.lots > _depth_lots(view):
+        return _veto(order, VetoCode.DEPTH, f"{order.lots} lots where the book shows {view.depth}")
     if view.open_orders >= view.limits.open_orders_max:
         return _veto(order, VetoCode.OPEN_ORDERS, f"{view.open_orders} of ours may still fill")
+    if view.resting + worth > view.limits.resting_max:
+        return _veto(order, VetoCode.RESTING, f"{view.resting} + {worth} of {view.limits.resting_max} micro-USD")
     return None
+
+
+def _depth_lots(view: View) -> int:
+    return view.depth * view.limits.depth_ppm // PPM
 
 
 def _crossing(order: OrderIntent, view: View) -> Veto | None:
@@ -222,7 +259,17 @@ def _account(order: OrderIntent, view: View) -> Veto | None:
     total = view.account_others + after * view.references.dearest
     if total > view.account_max:
         return _veto(order, VetoCode.ACCOUNT, f"{total} of {view.account_max} micro-USD")
+    if view.margin_others is None:
+        return _veto(order, VetoCode.MARGIN, "a price of a held coin is unknown")
+    margin = view.margin_others + initial_margin(after * view.references.dearest, view.limits.leverage)
+    if margin > view.margin_max:
+        return _veto(order, VetoCode.MARGIN, f"{margin} of {view.margin_max} micro-USD")
     return None
+
+
+def initial_margin(value: int, leverage: int) -> Micros:
+    """Return the margin of a position of this value, rounded up."""
+    return Micros(-(-value // leverage))
 
 
 def _reduces(side: Side, position: Lots) -> bool:
@@ -233,21 +280,32 @@ def _reduces(side: Side, position: Lots) -> bool:
 
 
 def headroom(side: Side, view: View) -> Lots:
-    """Return how many lots the limits of position, account and posture leave on this side."""
+    """Return how many lots may be added on this side: to the soft limit of position, within every other limit.
+
+    Whoever obeys it shrinks before the gate refuses: nothing is left at the soft limit, and the hard one is further.
+    """
     if view.references is None or view.level >= PostureLevel.PULL_QUOTES:
         return Lots(0)
     dearest = view.references.dearest
     worst = view.worst_max if side is Side.BUY else -view.worst_min
-    room = view.limits.position_max // dearest - worst
+    room = view.limits.soft_max // dearest - worst
     before = max(abs(view.worst_max), abs(view.worst_min))
-    if view.account_others is None:
-        account_lots = before
-    else:
-        account_lots = max(before, (view.account_max - view.account_others) // dearest)
-    room = min(room, account_lots - worst)
+    account_lots = before
+    if view.account_others is not None and view.margin_others is not None:
+        by_value = (view.account_max - view.account_others) // dearest
+        by_margin = (view.margin_max - view.margin_others) * view.limits.leverage // dearest
+        account_lots = max(before, min(by_value, by_margin))
+    room = min(room, account_lots - worst, (view.limits.resting_max - view.resting) // dearest)
     if view.level >= PostureLevel.REDUCE_ONLY:
         room = min(room, abs(view.position) - view.reducing) if _reduces(side, view.position) else 0
     return Lots(max(0, room))
+
+
+def largest_order(view: View) -> Lots:
+    """Return the lots of the largest single order: by value at the dearest reference, and by depth."""
+    if view.references is None:
+        return Lots(0)
+    return Lots(min(view.limits.order_max // view.references.dearest, _depth_lots(view)))
 
 
 # --- a gate that proves itself -----------------------------------------------------------------------
@@ -264,6 +322,8 @@ def self_test(limits: CoinLimits) -> str:
         worst_max=Lots(0),
         worst_min=Lots(0),
         open_orders=0,
+        resting=Micros(0),
+        depth=Lots(1 << 62),
         reducing=Lots(0),
         best_bid=None,
         best_ask=None,
@@ -272,6 +332,8 @@ def self_test(limits: CoinLimits) -> str:
         replaces=None,
         account_others=Micros(0),
         account_max=Micros(1 << 62),
+        margin_others=Micros(0),
+        margin_max=Micros(1 << 62),
     )
     too_big = Lots(PROBE_NOTIONAL // mark + 1)
     probes = {

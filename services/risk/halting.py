@@ -140,11 +140,17 @@ class Halting:
         self._facts.decisions.begin_at(Millis(nonce))
         for coin in self._facts.limits:
             self._facts.ledger.position(coin).rebase(now)
+        for activity in self._facts.activity.values():
+            activity.forgive()
         self._latched.clear()
         self._unlatching = True
+        row = ArmRecord(reason=verdict.reason, cleared=cleared, at_ms=venue_now or Millis(0))
+        self._facts.ramp.restore(row)
+        marks = self._facts.losses.forgive_drawdown() if any(file.cause == "drawdown" for file in cleared) else None
         answer = ArmAnswer(request_id=request.request_id, ok=True, reason=verdict.reason, cleared=cleared)
         return [
-            Record(ArmRecord(reason=verdict.reason, cleared=cleared)),
+            Record(row),
+            *([Record(marks)] if marks else []),
             Record(NonceRecord(nonce=nonce, tag=ARM_TAG)),
             Unlatch(tuple(file.name for file in cleared)),
             Send(answer, to="cli"),

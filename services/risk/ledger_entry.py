@@ -20,6 +20,7 @@ class Entry:
     order: OrderIntent
     expires_after: Millis
     noticed_at: Nanos  # signed, or last shown by the venue
+    signed_at: Nanos = Nanos(0)
     shown: bool = False  # the venue named it at least once
     missing: bool = False  # shown once, absent or odd now
     oid: int | None = None

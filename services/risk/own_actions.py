@@ -122,6 +122,8 @@ class OwnActions:
                 self._facts.ledger.retract(orders, now)
             return []
         if posted.error:
+            if action.purpose is Purpose.CANCEL:
+                self._facts.on_failed_cancel(now)
             return [Finding(kind=f"{action.purpose.value} refused", coin=action.coin, evidence=posted.error)]
         return []
 

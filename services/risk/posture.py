@@ -8,6 +8,7 @@ Rules
   4. A coin's posture is never milder than the whole's.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
@@ -15,18 +16,23 @@ import msgspec
 
 from common.messages import PostureLevel
 from common.units import SECOND, Nanos
+from services.risk.controls import Control
 
 HOLD_OFF: Final = Nanos(5 * SECOND)
 
 
 class Cause(msgspec.Struct, frozen=True):
-    """Why the posture is at least `level`; an empty coin means all. Texts of one name are one cause."""
+    """Why the posture is at least `level`; an empty coin means all. Texts of one name are one cause.
+
+    A cause of level NORMAL restrains nothing and is only shown.
+    """
 
     level: PostureLevel
     text: str
     coin: str = ""
     hold: Nanos = HOLD_OFF
     name: str = ""
+    control: str = Control.KILL.value
 
     @property
     def key(self) -> tuple[str, str]:
@@ -39,6 +45,7 @@ class PostureBoard:
     def __init__(self) -> None:
         self._acting: dict[tuple[str, str], tuple[Cause, Nanos]] = {}
         self._initial: frozenset[tuple[str, str]] | None = None
+        self.trips: Counter[str] = Counter()  # times that a cause began to restrain, by control
 
     def update(self, causes: Iterable[Cause], now: Nanos) -> None:
         """Take the causes that are there now."""
@@ -50,12 +57,19 @@ class PostureBoard:
             del self._acting[name]
         self._initial &= frozenset(present)
         for name, cause in present.items():
+            if name not in self._acting and cause.level > PostureLevel.NORMAL:
+                self.trips[cause.control] += 1
             self._acting[name] = (cause, now)
 
     def level(self, coin: str = "") -> PostureLevel:
         """Return the posture of a coin, or of the whole mesh."""
         acting = (cause.level for cause, _ in self._acting.values() if cause.coin in {"", coin})
         return max(acting, default=PostureLevel.NORMAL)
+
+    def control(self, coin: str) -> str:
+        """Return the control behind the strictest cause of a coin."""
+        acting = [cause for cause, _ in self._acting.values() if cause.coin in {"", coin}]
+        return max(acting, key=lambda cause: cause.level).control if acting else Control.KILL.value
 
     def texts(self) -> tuple[str, ...]:
         """Return every acting cause, strictest first."""

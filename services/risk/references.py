@@ -74,22 +74,24 @@ class ReferenceFeed:
         self._context = context if sound else None
         self._remember()
 
-    def on_book(self, book: Book, venue_now: Millis | None) -> None:
-        """Take a full book: it proves the feed (rule 2)."""
+    def on_book(self, book: Book, venue_now: Millis | None) -> bool:
+        """Take a full book: it proves the feed (rule 2). Returns whether it is sound news."""
         if self._held_up(book.venue_ms, venue_now):
-            return
+            return False
         bid = book.bids[0][0] if book.bids else None
         ask = book.asks[0][0] if book.asks else None
-        if self._take(bid, ask, book.venue_ms):
+        sound = self._take(bid, ask, book.venue_ms)
+        if sound:
             self._book_at = book.received_at
+        return sound
 
-    def on_top(self, top: TopOfBook, venue_now: Millis | None) -> None:
+    def on_top(self, top: TopOfBook, venue_now: Millis | None) -> bool:
         """Take a best bid and offer: it moves the mid and proves nothing about the feed."""
         if self._held_up(top.venue_ms, venue_now):
-            return
+            return False
         bid = top.bid[0] if top.bid else None
         ask = top.ask[0] if top.ask else None
-        self._take(bid, ask, top.venue_ms)
+        return self._take(bid, ask, top.venue_ms)
 
     def forget(self) -> None:
         """The socket is gone: nothing of it counts until it speaks again."""
@@ -100,6 +102,11 @@ class ReferenceFeed:
     def now(self, now: Nanos) -> References | None:
         """Return the references that count now; None while one is missing, stale or contradicted."""
         return None if self.fault(now) else self.last
+
+    def ages(self, now: Nanos) -> tuple[Nanos | None, Nanos | None]:
+        """Return the ages of mark and oracle, and of the last sound full book."""
+        mark = None if self._context is None else Nanos(now - self._context.received_at)
+        return mark, None if self._book_at is None else Nanos(now - self._book_at)
 
     def fault(self, now: Nanos) -> str:
         """Say what keeps prices from being judged: "" when nothing does."""

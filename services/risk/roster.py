@@ -16,6 +16,7 @@ from typing import Final
 from common.config import Settings
 from common.messages import CancellerStatus, Heartbeat, PostureLevel, QuoteTarget, Reconciled
 from common.units import MILLISECOND, SECOND, Nanos
+from services.risk.controls import Control
 from services.risk.posture import HOLD_OFF, Cause
 
 ROSTER: Final = ("canceller", "market_data", "order_management", "strategy")
@@ -95,21 +96,22 @@ class Roster:
     def causes(self, now: Nanos) -> list[Cause]:
         """Say what keeps the mesh, or one coin, from quoting."""
         pull = PostureLevel.PULL_QUOTES
-        causes = [Cause(pull, f"{name} silent") for name in ROSTER if self.silent(name, now)]
+        causes = [Cause(pull, f"{name} silent", control=Control.DEAD_MAN) for name in ROSTER if self.silent(name, now)]
         causes += [
-            Cause(pull, f"{name} runs another build")
+            Cause(pull, f"{name} runs another build", control=Control.SOFTWARE_VERSION)
             for name, beat in sorted(self._beats.items())
             if beat.build and self._build and beat.build != self._build
         ]
         if not self.reconciled(self.asker_epoch):
-            causes.append(Cause(pull, "order_management not reconciled", hold=Nanos(0)))
+            causes.append(Cause(pull, "order_management not reconciled", hold=Nanos(0), control=Control.RECONCILIATION))
         read_at = self._canceller.venue_read_at if self._canceller else None
         if read_at is None or now - read_at > self._read_limit:
-            causes.append(Cause(pull, "canceller without a good read of the venue"))
+            causes.append(Cause(pull, "canceller without a good read of the venue", control=Control.DEAD_MAN))
         if self._firing:
-            causes.append(Cause(pull, "canceller firing", hold=self._firing_hold))
-        causes += [Cause(pull, "strategy's target lapsed", coin) for coin in self._coins if self._lapsed(coin, now)]
-        return causes
+            causes.append(Cause(pull, "canceller firing", hold=self._firing_hold, control=Control.DEAD_MAN))
+        lapsed = [coin for coin in self._coins if self._lapsed(coin, now)]
+        stale = Control.DATA_STALENESS
+        return causes + [Cause(pull, "strategy's target lapsed", coin, control=stale) for coin in lapsed]
 
     def silent(self, name: str, now: Nanos) -> bool:
         return now - self._heard.get(name, self._started_at) >= self._limits[name]

@@ -27,11 +27,12 @@ from common.messages import (
     VenueMeta,
     VenueOpenOrders,
     VenueOrderStatus,
+    VenueRateLimit,
     VenueTime,
 )
 from common.messages.venue import VenueOrder
 from common.units import MILLISECOND, Millis, Nanos
-from services.risk import monitors
+from services.risk import agreement
 from services.risk.audit import Audit, Kind
 from services.risk.exposure_ledger import Finding
 from services.risk.facts import Facts
@@ -58,12 +59,11 @@ class VenueWatch:
         self._sweep_next = Nanos(0)
         self._stop_at: Nanos | None = None
         self.findings: Counter[str] = Counter()
-        self.linked = False
 
     @property
     def unread(self) -> str:
         """Say what is to be read before anything may be approved (rule 2)."""
-        if not self.linked:
+        if not self._facts.linked:
             return "no venue link"
         return f"to be read: {', '.join(self._recovery.missing)}" if self._recovery.missing else ""
 
@@ -74,7 +74,7 @@ class VenueWatch:
 
     def begin_again(self, now: Nanos) -> None:
         """A halt has ended: read everything anew."""
-        if self.linked:
+        if self._facts.linked:
             self._recovery.begin(self._audit, now)
 
     def stop(self, now: Nanos) -> None:
@@ -107,7 +107,7 @@ class VenueWatch:
             self._fills_ms = Millis(max(newest, venue_now - FILLS_BACK_MS))
         if self._halting.containment.wants_read(now, venue_now):
             self._audit.want(Kind.ORDERS, now)
-        for kind, pause in monitors.reads_wanted(self._facts, now):
+        for kind, pause in agreement.reads_wanted(self._facts, now):
             self._audit.want(kind, now, pause)
         unproven = [entry.order.cloid for entry in self._facts.ledger.unproven()]
         return self._audit.questions(now, self._fills_ms, unproven)
@@ -120,13 +120,11 @@ class VenueWatch:
         ledger = self._facts.ledger
         match message:
             case StreamUp():
-                self.linked = True
+                self._facts.on_link(up=True)
                 self._recovery.begin(self._audit, now)
                 return []
             case StreamDown():
-                self.linked = False
-                for feed in self._facts.feeds.values():
-                    feed.forget()
+                self._facts.on_link(up=False)
                 return []
             case VenueTime():
                 self._facts.clock.observe(message, now)
@@ -139,12 +137,15 @@ class VenueWatch:
                 assert_never(message)
 
     def on_answer(
-        self, message: VenueOpenOrders | VenueOrderStatus | VenueFills | VenueAccount | VenueMeta, now: Nanos
+        self,
+        message: VenueOpenOrders | VenueOrderStatus | VenueFills | VenueAccount | VenueMeta | VenueRateLimit,
+        now: Nanos,
     ) -> list[Effect]:
         """Take the answer to a question."""
         kind = self._audit.on_answer(message.query_id)
         if kind is not None:
-            self._recovery.on_answer(kind, now if isinstance(message, VenueMeta) else message.asked_at)
+            self._facts.read_at[kind] = now
+            self._recovery.on_answer(kind, now if isinstance(message, VenueMeta | VenueRateLimit) else message.asked_at)
         match message:
             case VenueOpenOrders():
                 return self._on_list(message, now)
@@ -154,6 +155,9 @@ class VenueWatch:
                 return self._on_fills(message, now)
             case VenueAccount():
                 return self._on_account(message, now)
+            case VenueRateLimit():
+                self._facts.budget.on_answer(message.used, message.cap)
+                return []
             case VenueMeta():
                 fault = universe_fault(self._facts.settings, message)
                 return [Exit(78, fault)] if fault else []
@@ -171,14 +175,14 @@ class VenueWatch:
 
     def _on_account(self, account: VenueAccount, now: Nanos) -> list[Effect]:
         self._facts.on_account(account, now)
-        day = self._facts.loss.on_equity(account.equity, account.venue_ms, now)
+        marks = self._facts.losses.on_account(account, now)
         fact = Account(
             equity=account.equity,
             margin_used=account.margin_used,
             withdrawable=account.withdrawable,
             as_of_ms=account.venue_ms,
         )
-        return [*([Record(day)] if day else []), Send(fact)]
+        return [*([Record(marks)] if marks else []), Send(fact)]
 
     def _on_list(self, answer: VenueOpenOrders, now: Nanos) -> list[Effect]:
         """Take the venue's list of open orders (rule 3)."""

@@ -200,9 +200,11 @@ class CoinStrategy:
         if level >= PostureLevel.REDUCE_ONLY:
             if held[1] >= 0:
                 return Reason.FLAT if held[0] <= 0 else Reason.REDUCE_ONLY
-            return Allowance(lots=Lots(min(room, -held[1])), reduce_only=True, whole=room >= -held[1])
+            least = Lots(min(room, -held[1]))
+            whole = room >= -held[1]
+            return Allowance(lots=least, largest=exposure.largest_order, reduce_only=True, whole=whole)
         limit = int(self._coin.max_position_usd * MICROS_PER_USD / market.ask)
-        return Allowance(lots=Lots(min(room, limit - held[1])))
+        return Allowance(lots=Lots(min(room, limit - held[1])), largest=exposure.largest_order)
 
     def _say(self, quotes: Quotes, said: dict[str, float], now: Nanos) -> QuoteTarget:
         touch, estimate = self._touch, self._estimate

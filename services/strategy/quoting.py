@@ -83,6 +83,7 @@ class Allowance(msgspec.Struct, frozen=True, kw_only=True):
 
     lots: Lots
     reduce_only: bool = False
+    largest: Lots = Lots(1 << 62)  # of one order
     whole: bool = False  # it is the whole position, which the venue lets us close however small it is
 
 
@@ -128,7 +129,7 @@ def ladder(
     levels: dict[Ticks, int] = {}
     left = int(allowance.lots)
     for ticks in near:
-        most = _lots_floor(coin.max_order_usd, ticks) - levels.get(ticks, 0)
+        most = min(_lots_floor(coin.max_order_usd, ticks), allowance.largest) - levels.get(ticks, 0)
         least = _lots_wanted(ticks)
         if allowance.whole and not levels:
             least = min(least, left)

@@ -35,6 +35,9 @@ max_order_usd = 2000.0
 order_usd = 500.0
 [risk]
 max_daily_loss_usd = 1000.0
+max_hourly_loss_usd = 500.0
+max_drawdown_share = 0.05
+min_equity_usd = 20.0
 [signer]
 max_order_usd = 5000.0
 max_position_usd = 20000.0

@@ -24,6 +24,7 @@ from common.messages.venue import (
     OrderUpdate,
     Posted,
     Query,
+    RateLimitQuery,
     VenueAccount,
     VenueFills,
     VenueFundings,
@@ -32,6 +33,7 @@ from common.messages.venue import (
     VenueOrder,
     VenueOrderStatus,
     VenuePosition,
+    VenueRateLimit,
 )
 from common.units import MILLISECOND, Lots, Millis, Nanos, Side
 from tests.services.order_management.parts import BASE_MS
@@ -201,7 +203,7 @@ class ModelVenue:
 
     def answer(
         self, query_id: int, query: Query, asked_at: Nanos
-    ) -> VenueOpenOrders | VenueOrderStatus | VenueFills | VenueAccount | VenueFundings | VenueMeta:
+    ) -> VenueOpenOrders | VenueOrderStatus | VenueFills | VenueAccount | VenueFundings | VenueMeta | VenueRateLimit:
         match query:
             case OpenOrdersQuery():
                 listed = tuple(resting.listed() for resting in self.open())
@@ -215,6 +217,8 @@ class ModelVenue:
                 return self._account(query_id, asked_at)
             case FundingQuery():
                 return VenueFundings(query_id=query_id, payments=())
+            case RateLimitQuery():
+                return VenueRateLimit(query_id=query_id, used=0, cap=10_000)
             case MetaQuery():
                 return VenueMeta(query_id=query_id, universe=tuple(self.instruments.values()))
 

@@ -63,8 +63,12 @@ def _priced(order: OrderIntent, view: View, usd: Decimal, *, buys: bool) -> str 
         return "price_band"
     if usd > Decimal(view.limits.order_max) / 1_000_000:
         return "order_notional"
+    if Decimal(order.lots) / Decimal(view.depth or Decimal("1e-9")) * 1_000_000 > view.limits.depth_ppm:
+        return "depth"
     if view.open_orders + 1 > view.limits.open_orders_max:
         return "open_orders"
+    if usd + Decimal(view.resting) / 1_000_000 > Decimal(view.limits.resting_max) / 1_000_000:
+        return "resting"
     rival = view.best_ask if buys else view.best_bid
     if rival is not None and (order.ticks >= rival if buys else order.ticks <= rival):
         return "self_cross"
@@ -82,6 +86,11 @@ def _priced(order: OrderIntent, view: View, usd: Decimal, *, buys: bool) -> str 
         total = Decimal(view.account_others) / 1_000_000 + _usd(view, dearest, grown)
         if total > Decimal(view.account_max) / 1_000_000:
             return "account"
+        if view.margin_others is None:
+            return "margin"
+        own = (_usd(view, dearest, grown) * 1_000_000 / view.limits.leverage).to_integral_value("ROUND_CEILING")
+        if Decimal(view.margin_others) + own > Decimal(view.margin_max):
+            return "margin"
     return None
 
 
@@ -128,6 +137,10 @@ def case(chance: Random) -> tuple[OrderIntent, View]:
             position_max=Micros(4 * 10**9 + chance.randint(-1, 1) * full * ticks),
             band_ppm=band_ppm,
             open_orders_max=40,
+            soft_max=Micros(3 * 10**9),
+            resting_max=Micros(4 * 10**9 + chance.randint(-1, 1) * full * ticks),
+            depth_ppm=chance.choice([10**6, 10**6, 333_333, 5 * 10**6]),
+            leverage=chance.choice([1, 3, 10, 50]),
         ),
         references=reference,
         level=chance.choice([PostureLevel.NORMAL] * 12 + [PostureLevel.REDUCE_ONLY] * 2 + list(PostureLevel)),
@@ -135,6 +148,8 @@ def case(chance: Random) -> tuple[OrderIntent, View]:
         worst_max=Lots(position + chance.choice([0, full, 3 * full, 3 * full + 1])),
         worst_min=Lots(position - chance.choice([0, full, 3 * full, 3 * full + 1])),
         open_orders=chance.choice([0, 0, 0, 1, 39, 39, 40]),
+        resting=Micros(chance.choice([0, 0, 0, 3 * full * ticks, 3 * full * ticks + 1])),
+        depth=Lots(chance.choice([10**12, 10**12, 10**12, max(0, lots), max(0, 3 * lots), max(0, 3 * lots + 1), 0])),
         reducing=Lots(chance.choice([0, 0, 0, full, abs(position) - lots])),
         best_bid=chance.choice([None, None, Ticks(ticks - step), Ticks(ticks), Ticks(ticks + step)]),
         best_ask=chance.choice([None, None, Ticks(ticks - step), Ticks(ticks), Ticks(ticks + step)]),
@@ -143,6 +158,8 @@ def case(chance: Random) -> tuple[OrderIntent, View]:
         replaces=chance.choice([None, True, rarely(False, True)]),
         account_others=rarely(None, Micros(chance.choice([0, 10**9]))),
         account_max=Micros(chance.choice([2 * 10**9, 4 * 10**9, 10**13])),
+        margin_others=rarely(None, Micros(chance.choice([0, 10**9]))),
+        margin_max=Micros(chance.choice([10**8, 10**9, 2 * 10**9, 10**13])),
     )
     order = OrderIntent(
         cloid="0x",

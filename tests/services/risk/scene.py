@@ -38,6 +38,7 @@ from common.messages import (
     VenueMeta,
     VenueOpenOrders,
     VenueOrderStatus,
+    VenueRateLimit,
     VenueTime,
     Wake,
 )
@@ -51,6 +52,7 @@ from common.messages.venue import (
     OrderStatusQuery,
     OrderUpdate,
     Place,
+    RateLimitQuery,
     UpdateLeverage,
     VenueOrder,
     VenuePosition,
@@ -148,6 +150,7 @@ class Scene:
         self.fills: list[Fill] = []
         self.statuses: dict[str, tuple[str, VenueOrder]] = {}
         self.equity = Decimal(100_000)
+        self.requests_used = 0
         self.answering = True
         self.stamped = True  # its messages carry venue time
         self.noops_refused = False
@@ -221,11 +224,9 @@ class Scene:
 
     def prices(self, coin: str, ticks: int) -> None:
         levels = ((Ticks(ticks - 10), Lots(10**6)),), ((Ticks(ticks + 10), Lots(10**6)),)
-        at = self.now
+        at, mark = self.now, Ticks(ticks)
         self.send(
-            AssetContext(
-                coin=coin, mark=Ticks(ticks), oracle=Ticks(ticks), funding=0.0, open_interest=0.0, received_at=at
-            ),
+            AssetContext(coin=coin, mark=mark, oracle=mark, funding=0.0, open_interest=0.0, received_at=at),
             Book(coin=coin, venue_ms=self.venue_ms, bids=levels[0], asks=levels[1], received_at=at),
         )
 
@@ -265,7 +266,8 @@ class Scene:
                 return [self._posted(effect)]
             case Ask():
                 self.asks.append(effect)
-                return [self._answer(effect)] if self.answering else [_failed(effect)]
+                failed = QueryFailed(query_id=effect.query_id, reason="time-out")
+                return [self._answer(effect) if self.answering else failed]
             case Latch():
                 self.latches.append(effect)
                 file = HaltFile(name=f"{len(self.latches)}.json", cause=effect.cause, evidence=effect.evidence)
@@ -303,6 +305,8 @@ class Scene:
     def _answer(self, effect: Ask) -> Inbox:
         at = self.now
         match effect.query:
+            case RateLimitQuery():
+                return VenueRateLimit(query_id=effect.query_id, used=self.requests_used, cap=10_000)
             case MetaQuery():
                 return VenueMeta(query_id=effect.query_id, universe=tuple(self.settings.instruments().values()))
             case AccountQuery():
@@ -383,10 +387,6 @@ class Scene:
         if signature != b"good":
             return "not signed by the operator key"
         return ArmCommand(reason="looked at it", names=tuple(command.decode().split()), issued_ms=now_ms)
-
-
-def _failed(effect: Ask) -> QueryFailed:
-    return QueryFailed(query_id=effect.query_id, reason="time-out")
 
 
 def _position(coin: str, lots: int) -> VenuePosition:

@@ -10,6 +10,7 @@ from common.messages import (
     Exposure,
     HaltNotice,
     ModifyIntent,
+    RiskCounts,
 )
 from common.messages.venue import Modify, Place
 from common.units import SECOND, Nanos
@@ -51,7 +52,7 @@ def test_nonces_only_grow() -> None:
 def test_reservations_of_one_batch_add_up() -> None:
     """Rule 2: each order is judged with everything before it counted: the limit fits twelve of these, not thirteen."""
     scene = Scene().ready()
-    orders = [bid(number) for number in range(1, 14)]
+    orders = [bid(number, ticks=599_900 - 10 * number) for number in range(1, 14)]
     scene.send(scene.request(*orders))
     answer = scene.last(Approval)
     assert len(answer.approved) == 12
@@ -137,11 +138,28 @@ def test_the_rate_binds_last() -> None:
     scene = Scene().ready()
     scene.send(scene.request(*[bid(number, ticks=100_000) for number in range(1, 91)]))
     for number in range(100, 180):
-        scene.send(scene.request(bid(number, lots=20)))
-        scene.update(bid(number, lots=20), number, "canceled")
+        scene.send(scene.request(bid(number, lots=number)))
+        scene.update(bid(number, lots=number), number, "canceled")
         assert codes(scene.last(Approval)) == set()
     scene.send(scene.request(bid(999, lots=20)))
     assert codes(scene.last(Approval)) == {"rate"}
+
+
+@pytest.mark.parametrize(("pause", "expected"), [(0.75, {"repeat"}), (1.0, set())])
+def test_the_same_order_passes_five_times_a_second(pause: float, expected: set[str]) -> None:
+    """One of another size or side is another order, and what is refused does not count."""
+    scene = Scene().ready()
+    for number in range(1, 6):
+        scene.send(scene.request(bid(number, lots=20)))
+        assert codes(scene.last(Approval)) == set()
+    scene.send(scene.request(bid(6, lots=20), bid(7, lots=21), ask(8, lots=20)))
+    assert scene.last(Approval).approved == (cloid(7), cloid(8))
+    assert codes(scene.last(Approval)) == {"repeat"}
+    scene.wait(pause)
+    scene.send(scene.request(bid(9, lots=20)))
+    assert codes(scene.last(Approval)) == expected
+    counts = scene.wait(0.5).last(RiskCounts)
+    assert counts.vetoes["C8"] == 1 + len(expected)
 
 
 def test_a_signature_made_in_a_halt_is_not_handed_out() -> None:

@@ -30,6 +30,7 @@ def test_periods() -> None:
         "AccountQuery": 12,
         "FillsQuery": 2,
         "OpenOrdersQuery": 6,
+        "RateLimitQuery": 1,
     }
 
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from common.messages import DecisionRecord, OrderIntent, VenueAccount, VenueOpenOrders, VenueOrderStatus
 from common.messages.venue import OrderUpdate, VenueOrder, VenuePosition
 from common.units import Lots, Millis, Nanos, Side, Ticks
+from services.risk.activity import Activity
 from services.risk.decisions import Decisions
 from services.risk.exposure_ledger import ExposureLedger, Finding
-from tests.services.risk.scene import TAG, ask, bid, fill_of, venue_order
+from tests.services.risk.scene import SETTINGS, TAG, ask, bid, fill_of, venue_order
 
 MARGIN_MS = 2_000
 EXPIRES = Millis(10_000)
@@ -24,7 +25,8 @@ class Books:
 
     def __init__(self) -> None:
         self.decisions = Decisions(MARGIN_MS)
-        self.ledger = ExposureLedger(("BTC", "ETH"), TAG, self.decisions, MARGIN_MS)
+        self.activity = {coin: Activity(SETTINGS.monitors) for coin in ("BTC", "ETH")}
+        self.ledger = ExposureLedger(self.activity, TAG, self.decisions, MARGIN_MS)
 
     def sign(self, *orders: OrderIntent, nonce: int = 1, now: int = 0) -> None:
         for order in orders:

@@ -51,7 +51,7 @@ def test_the_account_s_limit_is_a_multiple_of_equity(equity: str, micros: int) -
     """Three times equity by default; what is no number allows nothing."""
     made = facts()
     made.on_account(account(equity), Nanos(0))
-    assert made.account_max() == micros
+    assert made.account_max == micros
 
 
 def test_a_held_coin_without_any_price_makes_the_sum_unknown() -> None:

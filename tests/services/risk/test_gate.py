@@ -10,7 +10,7 @@ import pytest
 from common.messages import OrderIntent, PostureLevel, TimeInForce
 from common.units import Lots, Micros, Side, Ticks
 from services.risk import gate
-from services.risk.gate import CoinLimits, VetoCode, View, check, headroom
+from services.risk.gate import CoinLimits, VetoCode, View, check, headroom, largest_order
 from services.risk.references import References
 from tests.services.risk import gate_oracle
 from tests.services.risk.scene import SETTINGS
@@ -25,6 +25,8 @@ PLAIN = View(
     worst_max=Lots(0),
     worst_min=Lots(0),
     open_orders=0,
+    resting=Micros(0),
+    depth=Lots(10**9),
     reducing=Lots(0),
     best_bid=None,
     best_ask=None,
@@ -33,6 +35,8 @@ PLAIN = View(
     replaces=None,
     account_others=Micros(0),
     account_max=Micros(10**15),
+    margin_others=Micros(0),
+    margin_max=Micros(10**15),
 )
 
 
@@ -200,6 +204,25 @@ def test_the_order_limit_itself_is_allowed() -> None:
     )
 
 
+@pytest.mark.parametrize(("depth", "expected"), [(1_000, ""), (999, "depth"), (0, "depth")])
+def test_depth(depth: int, expected: str) -> None:
+    """Rule 5: an order is no larger than what the thinner side of the book shows."""
+    assert code(order(), view(depth=Lots(depth))) == expected
+
+
+@pytest.mark.parametrize(("resting", "expected"), [(8_400_000_000, ""), (8_400_000_001, "resting")])
+def test_resting_value(resting: int, expected: str) -> None:
+    """Rule 6: 600 USD more on a side that may hold one and a half times 6,000."""
+    assert code(order(), view(resting=Micros(resting))) == expected
+
+
+@pytest.mark.parametrize(("margin", "expected"), [(60_000_000, ""), (59_999_999, "margin")])
+def test_margin(margin: int, expected: str) -> None:
+    """Rule 9: 600 USD at ten times leverage need 60 USD."""
+    assert code(order(), view(margin_max=Micros(margin))) == expected
+    assert code(order(), view(margin_others=None)) == "margin"
+
+
 @pytest.mark.parametrize(("count", "expected"), [(39, ""), (40, "open_orders")])
 def test_open_orders(count: int, expected: str) -> None:
     """Rule 6: the fortieth is allowed."""
@@ -277,18 +300,45 @@ def test_every_code_is_used_once() -> None:
         {"level": PostureLevel.REDUCE_ONLY, "position": Lots(700), "worst_max": Lots(700), "worst_min": Lots(700)},
         {"level": PostureLevel.PULL_QUOTES},
         {"references": None},
+        {"margin_max": Micros(300_000_000), "margin_others": Micros(100_000_000)},
+        {"resting": Micros(5_000_000_000)},
         {"account_others": None, "worst_max": Lots(500), "worst_min": Lots(-2_000)},
     ],
 )
 def test_headroom_is_what_the_gate_would_still_pass(side: Side, fields: dict[str, Any]) -> None:
     """So many lots pass, one more does not; limits of the single order apart."""
-    unlimited = msgspec.structs.replace(LIMITS, order_max=Micros(10**18))
+    hard = LIMITS.position_max
+    unlimited = msgspec.structs.replace(LIMITS, order_max=Micros(10**18), soft_max=hard, resting_max=hard)
     seen = view(**fields | {"limits": unlimited})
     room = headroom(side, seen)
     flag = seen.level is PostureLevel.REDUCE_ONLY
     if room > 0:
         assert code(order(side, lots=max(17, room), reduce_only=flag), seen) == ""
     assert code(order(side, lots=max(17, room + 1), reduce_only=flag), seen) != ""
+
+
+@pytest.mark.parametrize(("worst", "room"), [(0, 8_000), (7_999, 1), (8_000, 0), (9_000, 0)])
+def test_headroom_ends_at_the_soft_limit(worst: int, room: int) -> None:
+    """4,800 of 6,000 USD: what obeys it shrinks to nothing there, while the gate blocks at the hard limit only."""
+    assert headroom(Side.BUY, view(worst_max=Lots(worst))) == room
+    assert code(order(lots=17), view(worst_max=Lots(worst))) == ""
+
+
+@pytest.mark.parametrize(("depth", "lots"), [(10**9, 3_333), (3_000, 3_000), (0, 0)])
+def test_the_largest_order(depth: int, lots: int) -> None:
+    """By value and by what the book shows; without references there is none."""
+    assert largest_order(view(depth=Lots(depth))) == lots
+    assert largest_order(view(references=None)) == 0
+
+
+def test_limits_fit_a_small_account() -> None:
+    """Of 100 USD: orders of 50, positions of 200 with their soft limit and resting value; ramped by half as well."""
+    small = LIMITS.capped(Micros(50_000_000), Micros(200_000_000))
+    expected = (50_000_000, 200_000_000, 160_000_000, 300_000_000)
+    assert (small.order_max, small.position_max, small.soft_max, small.resting_max) == expected
+    half = LIMITS.capped(Micros(10**15), Micros(10**15), ramp_ppm=500_000)
+    assert (half.order_max, half.position_max) == (LIMITS.order_max // 2, LIMITS.position_max // 2)
+    assert LIMITS.capped(Micros(10**15), Micros(10**15)) == LIMITS
 
 
 # --- a gate that proves itself -------------------------------------------------------------------------
@@ -324,7 +374,7 @@ def compare(count: int, seed: int) -> Counter[str]:
 ORDER_CODES = set(VetoCode) - {
     *(VetoCode.LATE, VetoCode.OLD_EPOCH, VetoCode.NOT_RECONCILED, VetoCode.NOT_READY, VetoCode.HALTED),
     *(VetoCode.STOPPING, VetoCode.VENUE_CLOCK, VetoCode.TARGET_LAPSED, VetoCode.BATCH),
-    *(VetoCode.COIN, VetoCode.RATE, VetoCode.SIGNER),
+    *(VetoCode.COIN, VetoCode.RATE, VetoCode.REPEAT, VetoCode.SIGNER),
 }
 
 

@@ -201,7 +201,10 @@ def test_the_operator_ends_a_halt() -> None:
     assert answer.cleared == (FILE,)
     effects = scene.performed[before:]
     assert [type(effect).__name__ for effect in effects[:4]] == ["Record", "Record", "Unlatch", "Send"]
-    assert effects[0] == Record(ArmRecord(reason="looked at it", cleared=(FILE,)))
+    record = effects[0]
+    assert isinstance(record, Record)
+    assert isinstance(record.row, ArmRecord)
+    assert (record.row.reason, record.row.cleared) == ("looked at it", (FILE,))
     assert effects[2] == Unlatch(("a.json",))
     assert not scene.last(Halt).halted
     scene.wait(6)

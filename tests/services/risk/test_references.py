@@ -2,12 +2,12 @@
 
 import pytest
 
-from common.config import Risk
 from common.messages import AssetContext, Book, TopOfBook
 from common.units import MILLISECOND, Lots, Millis, Nanos, Ticks
 from services.risk.references import ReferenceFeed, References, ppm_floor
+from tests.services.risk.scene import SETTINGS
 
-RISK = Risk(max_daily_loss_usd=1.0)
+RISK = SETTINGS.risk
 ONE = Lots(1)
 
 

@@ -81,6 +81,7 @@ def exposure(
         worst_case_min_position=Lots(lots - pending_ask),
         headroom_bid=Lots(max(0, LIMIT - lots) if headroom_bid is None else headroom_bid),
         headroom_ask=Lots(max(0, LIMIT + lots) if headroom_ask is None else headroom_ask),
+        largest_order=Lots(LIMIT),
     )
 
 

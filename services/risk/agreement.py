@@ -1,0 +1,108 @@
+"""Whether those who must agree do: roster, clock, witnesses of a position, and the gate with itself.
+
+Rules
+  1. Venue time unknown or uncertain by more than 1.5 s: quotes are pulled.
+  2. Two witnesses of a position that differ for 2 s pull its quotes; for `reconcile_breach_ms` they kill.
+  3. A member of the roster that stays away for the recovery time kills (roster.py).
+  4. order_management's own word that a position is unproven pulls the coin; a lasting difference is a finding.
+  5. A gate that lets a known bad order through kills; it is probed at every unit.
+"""
+
+from typing import Final
+
+from common.config import Settings
+from common.messages import Position, PostureLevel
+from common.units import MILLISECOND, SECOND, Nanos
+from services.risk.approvals import CLOCK_UNCERTAINTY_MS_MAX
+from services.risk.audit import Kind
+from services.risk.controls import Control
+from services.risk.exposure_ledger import Finding
+from services.risk.facts import Facts
+from services.risk.gate import self_test
+from services.risk.posture import Cause
+
+DIFFERENCE_GRACE: Final = Nanos(2 * SECOND)  # an account state may overtake the fills that it holds
+CONFIRM_PAUSE: Final = Nanos(250 * MILLISECOND)  # well within the 2 s that a second bad state must come in
+FILLS_PAUSE: Final = Nanos(5 * SECOND)  # a difference lasts twice as long before it kills
+PULL: Final = PostureLevel.PULL_QUOTES
+
+
+def causes(facts: Facts, now: Nanos) -> list[Cause]:
+    """Say what restrains quoting, the roster included."""
+    found = facts.roster.causes(now)
+    uncertainty = facts.clock.uncertainty_ms(now)
+    if uncertainty is None or uncertainty > CLOCK_UNCERTAINTY_MS_MAX:
+        found.append(Cause(PULL, "venue time uncertain", control=Control.DATA_STALENESS))
+    for coin in facts.limits:
+        since = facts.ledger.position(coin).differs_since
+        if since is not None and now - since >= DIFFERENCE_GRACE:
+            found.append(Cause(PULL, "position unproven", coin, control=Control.RECONCILIATION))
+    return found
+
+
+def breaches(facts: Facts, now: Nanos) -> list[tuple[str, str]]:
+    """Return cause and evidence of everything that must end trading."""
+    found = []
+    if lost := facts.roster.lost(now):
+        found.append((f"{lost} absent", "longer than the recovery time"))
+    for coin in facts.limits:
+        position = facts.ledger.position(coin)
+        breach = facts.settings.risk.reconcile_breach_ms * MILLISECOND
+        if position.differs_since is not None and now - position.differs_since >= breach:
+            evidence = f"venue {position.by_snapshot} lots, own fills {position.by_fills}"
+            found.append((f"{coin} position difference", evidence))
+    return found
+
+
+def broken(facts: Facts) -> list[tuple[str, str]]:
+    """Return which gate lets a known bad order through (rule 5)."""
+    tests = ((coin, self_test(limits)) for coin, limits in facts.limits.items())
+    return [(f"{coin} gate self-test", fault) for coin, fault in tests if fault]
+
+
+def reads_wanted(facts: Facts, now: Nanos) -> list[tuple[Kind, Nanos]]:
+    """Return what to ask the venue before its turn, and how long after the last question of the kind."""
+    wanted = []
+    if facts.losses.suspected:
+        wanted.append((Kind.ACCOUNT, CONFIRM_PAUSE))
+    since = [facts.ledger.position(coin).differs_since for coin in facts.limits]
+    if any(at is not None and now - at >= SECOND for at in since):
+        wanted.append((Kind.FILLS, FILLS_PAUSE))
+    return wanted
+
+
+class Comparison:
+    """order_management's positions against ours (rule 4)."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._breach = settings.risk.reconcile_breach_ms * MILLISECOND
+        self._positions: dict[str, Position] = {}
+        self._differs: dict[str, Nanos] = {}
+        self._told: set[str] = set()
+
+    def on_position(self, fact: Position) -> None:
+        self._positions[fact.coin] = fact
+
+    def causes(self) -> list[Cause]:
+        facts = sorted(self._positions.items())
+        return [
+            Cause(PULL, "position unproven", coin, control=Control.RECONCILIATION)
+            for coin, fact in facts
+            if not fact.proven
+        ]
+
+    def findings(self, facts: Facts, now: Nanos) -> list[Finding]:
+        """Return each difference once, when it has lasted."""
+        found = []
+        for coin, fact in sorted(self._positions.items()):
+            held = facts.ledger.position(coin).by_snapshot if coin in facts.limits else fact.lots
+            if fact.lots == held:
+                self._differs.pop(coin, None)
+                self._told.discard(coin)
+                continue
+            since = self._differs.setdefault(coin, now)
+            if now - since >= self._breach and coin not in self._told:
+                self._told.add(coin)
+                evidence = f"order_management {fact.lots} lots, risk {held}"
+                found.append(Finding(kind="position difference", coin=coin, evidence=evidence))
+        return found
