@@ -247,6 +247,17 @@ class Account(Line, frozen=True, kw_only=True):
     cash: str = "0.0"
 
 
+class Truth(Line, frozen=True, kw_only=True):
+    """What is true of the synthetic market of a coin and published nowhere: by it estimates are judged.
+
+    Written when the phase, the regime or the cascades change, at jumps, and every ten seconds.
+    """
+
+    coin: str
+    fair_px: float
+    facts: dict[str, Any]  # named and explained in services/venue_sim/truth.py
+
+
 class Connection(Line, frozen=True, kw_only=True):
     """What concerns a WebSocket: `event` is open, close, drop, subscribe, unsubscribe, or post for a refused post.
 
@@ -276,6 +287,7 @@ AnyLine: TypeAlias = (
     | Bbo
     | Book
     | Account
+    | Truth
     | Connection
 )
 

@@ -53,6 +53,7 @@ STRAIN_BPS_PER_MUSD: Final = 80.0  # how far makers step back from a liquidated 
 STRAIN_S: Final = 20.0  # how long they do
 FOLLOW_BPS_PER_MUSD: Final = 40.0  # how far the true price follows it
 FOLLOW_S: Final = 120.0  # how long until it has come back
+TRUTH_INTERVAL_MS: Final = 10_000  # of exports without news
 
 ADDRESSES: Final = "0x" + "5e" * 19  # and one more byte; nobody has keys to these
 NOISE: Final = ADDRESSES + "01"
@@ -186,6 +187,7 @@ class SyntheticMarket:
         self._elapsed_s = 0.0
         self._now_ms: int | None = None
         self._oracle_at_ms = 0
+        self._told: dict[str, tuple[tuple[object, ...], int]] = {}  # by coin: the last news exported, and when
 
     @property
     def internal(self) -> tuple[str, ...]:
@@ -215,6 +217,17 @@ class SyntheticMarket:
         if before.conduct.halted != self._phase.conduct.halted:
             for name in self._coins:
                 exchange.feed(TradingHalt(coin=name, halted=self._phase.conduct.halted))
+
+    def truths(self, now_ms: int) -> list[Truth]:
+        """Return what is true of each coin where it is news: at the latest every TRUTH_INTERVAL_MS."""
+        found = []
+        for name, coin in self._coins.items():
+            news = (self._phase.name, coin.price.regime.name, coin.price.jumps, len(coin.cascades.began_ms))
+            told, told_ms = self._told.get(name, ((), 0))
+            if news != told or now_ms - told_ms >= TRUTH_INTERVAL_MS:
+                self._told[name] = (news, now_ms)
+                found.append(self.truth(name))
+        return found
 
     def truth(self, coin: str) -> Truth:
         return self._coins[coin].truth(self._phase.name, self._phase.conduct)

@@ -24,6 +24,7 @@ from common.units import Side, Ticks
 from services.venue_sim.api import ExternalBook, ExternalTrade, OracleUpdate, TradingHalt
 from services.venue_sim.core import Exchange
 from services.venue_sim.recordings import BookSeen, Event, Levels, Recording, Say, TouchSeen, TradeSeen
+from services.venue_sim.truth import Truth
 
 ORACLE_INTERVAL_MS: Final = 3_000
 SILENCE_MS_MAX: Final = 10_000  # the quietest hour on record has steps of 3 s, outages last 18 s and more
@@ -108,6 +109,10 @@ class TapeMarket:
             for coin, book in self._books.items():
                 if book.mid_ticks is not None:
                     exchange.feed(OracleUpdate(coin=coin, ticks=book.mid_ticks))
+
+    def truths(self, now_ms: int) -> tuple[Truth, ...]:  # noqa: ARG002 - the protocol of all markets
+        """Return nothing: what was true behind a recording nobody knows."""
+        return ()
 
     # --- time --------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ Rules
   4. The log has every action before its effects, whatever the answer.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -31,6 +31,7 @@ from services.venue_sim.requests import Received, Reception, Refusal
 from services.venue_sim.rules import ExchangeConfig
 from services.venue_sim.streams import Answered, Drop, PostedAction, Say, Streams
 from services.venue_sim.subscriptions import Subscription
+from services.venue_sim.truth import Truth
 from services.venue_sim.witness import Scribe
 
 ACCOUNTS_MAX: Final = 10_000  # opened by being named; a scan of addresses must not eat the memory
@@ -58,6 +59,10 @@ class Market(Protocol):
 
     def step(self, exchange: Exchange, now_ms: int) -> None:
         """Submit and feed what happens in the next block."""
+
+    def truths(self, now_ms: int) -> Sequence[Truth]:  # noqa: ARG002 - of the markets that know some
+        """Return what is true and worth a line in the log after the block of this time."""
+        return ()
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -298,6 +303,8 @@ class Venue:
             if isinstance(event, api.TradeEvent):
                 self._candles.add(event)
         self._scribe.events(block, self.exchange.info)
+        for truth in self._market.truths(now):
+            self._scribe.truth(truth, now)
         self._scribe.block = block.number + 1
         news = self._streams.follow(block)
         effects = [*news, *answers] if self._random.random() < 0.5 else [*answers, *news]

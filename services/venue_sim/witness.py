@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Final
 
-from msgspec import structs
+from msgspec import structs, to_builtins
 
 from common import witness
 from common.instrument import Instrument
@@ -26,6 +26,7 @@ from services.venue_sim.rules import (
     SERVICE_ACCOUNTS,
     ExchangeConfig,
 )
+from services.venue_sim.truth import Truth
 
 BOOK_INTERVAL_MS: Final = 1_000
 QUOTES_MAX: Final = 500  # a line; some 20 KB

@@ -14,7 +14,7 @@ from services.venue_sim.core import Exchange
 from services.venue_sim.faulty_venue import FaultyVenue
 from services.venue_sim.rules import ExchangeConfig
 from services.venue_sim.streams import Drop, Say
-from services.venue_sim.venue import Effect, HttpAnswer, Made, Settings, Venue
+from services.venue_sim.venue import Effect, HttpAnswer, Made, Market, Settings, Venue
 from tests.services.venue_sim.stage import BLOCK_MS, START_MS, config
 
 ALICE: Final = SigningKey(b"\x01" * 32)
@@ -23,7 +23,7 @@ AGENT: Final = SigningKey(b"\x03" * 32)
 CLOID: Final = "0x" + "c1" * 16
 
 
-class Quiet:
+class Quiet(Market):
     """A market in which nobody trades."""
 
     def step(self, exchange: Exchange, now_ms: int) -> None:

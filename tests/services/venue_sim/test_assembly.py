@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
-from common import config
+from common import config, witness
+from common.errors import ConfigFault
 from common.hyperliquid.signing import user_signed_digest
 from common.keys import PublicKeys
 from common.units import Millis
@@ -13,8 +15,9 @@ from services.venue_sim import universe
 from services.venue_sim.assembly import Plan, assemble, plan_of
 from services.venue_sim.state_file import StateFile
 from services.venue_sim.streams import Say
+from services.venue_sim.truth import Truth
 from services.venue_sim.venue import HttpAnswer, Venue
-from tests.services.venue_sim.door import AGENT, ALICE, BOB, limit, place, signed
+from tests.services.venue_sim.door import AGENT, ALICE, BOB, Quiet, limit, place, signed
 
 START = Millis(1_700_000_000_000)
 PLAN = Plan(coins=universe.coins({}), seed=3, account=ALICE.address, agents={"risk": AGENT.address})
@@ -65,6 +68,27 @@ def test_switches_of_the_configuration() -> None:
     (said,) = venue.text(1, '{"method":"subscribe","subscription":{"type":"bbo","coin":"NOPE"}}', START)
     assert isinstance(said, Say)
     assert b"Invalid subscription" in said.text
+
+
+def test_an_unknown_scenario_is_refused() -> None:
+    """With the names; so is a scenario beside a recording."""
+    with pytest.raises(ConfigFault, match="no scenario 'storm'; choose one of calm, volatile"):
+        assemble(msgspec.structs.replace(PLAN, scenario="storm"), START, None, last_sequence=0)
+    with pytest.raises(ConfigFault, match="exclude each other"):
+        assemble(msgspec.structs.replace(PLAN, scenario="calm"), START, None, last_sequence=0, recording=Quiet())
+
+
+def test_a_scenario_is_played() -> None:
+    """The plan's scenario decides what the market does: the log knows its phases."""
+    plan = msgspec.structs.replace(PLAN, scenario="one-sided")
+    venue, phases = assemble(plan, START, None, last_sequence=0), dict[str, None]()
+    for now in range(START, START + 50_000, 70):
+        venue.step(Millis(now))
+        for raw in venue.take_log().splitlines(keepends=True):
+            line = witness.decode(raw)
+            if isinstance(line, witness.Truth):
+                phases[msgspec.convert(line.facts, Truth).phase] = None
+    assert list(phases) == ["before", "no asks", "between"]
 
 
 def lived(path: Path, plan: Plan) -> tuple[Venue, int]:

@@ -14,6 +14,7 @@ from services.venue_sim import server, universe
 from services.venue_sim.assembly import Plan, assemble
 from services.venue_sim.durable import Changes
 from services.venue_sim.server import Server
+from services.venue_sim.venue import Market
 from tests.services.venue_sim.door import ALICE, limit, place, signed
 from tests.services.venue_sim.live_server import hear, live, now_ms, socket, subscribe
 
@@ -114,7 +115,7 @@ def test_data_age() -> None:
 def test_a_bug_ends_the_server() -> None:
     """A bug in a block is not survived: the server says that it failed."""
 
-    class Broken:
+    class Broken(Market):
         """Breaks at the third block."""
 
         def __init__(self) -> None:

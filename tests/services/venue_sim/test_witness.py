@@ -119,7 +119,10 @@ def test_strangers_and_refusals() -> None:
 
 
 def test_the_market_itself_is_left_out() -> None:
-    """Rule 3: trades of the market's own participants are written, their orders and fills are not."""
+    """Rule 3: trades of the market's own participants are written, their orders and fills are not.
+
+    Leveraged traders are accounts like others.
+    """
     plan = Plan(coins=universe.coins({}), seed=1)
     venue = assemble(plan, Millis(1_700_000_000_000), None, last_sequence=0)
     for block in range(1, 300):
