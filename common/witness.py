@@ -7,7 +7,7 @@ wire's B and A; `t` is venue time in ms, `block` the number of the block that th
 Rules
   1. `seq` grows by one from line to line, over restarts of the venue too; a gap is a deleted file or a fault.
   2. Lines of one block: arrivals (actions, connections), then verdicts in the order of execution, then orders, fills,
-     trades, money and prices as they happened, then accounts and books as the block left them.
+     trades, money and prices as they happened, then accounts and books as the block left them, then truths.
   3. Of the market's own participants there are no order and fill lines, but their trades, and their part of each book
      as `quotes` where the opening says so.
   4. A line that a crash cut short is skipped.

@@ -242,6 +242,11 @@ class Scribe:
         maker, taker = (decimal(ppm / _PPM) for ppm in (note.maker_ppm, note.taker_ppm))
         self._write(witness.Fees(**self._head(now), user=note.user, maker=maker, taker=taker))
 
+    def truth(self, truth: Truth, now: Millis) -> None:
+        """Write what nobody but a judge may read."""
+        fair = float(self._instruments[truth.coin].price(round(truth.fair_ticks)))
+        self._write(witness.Truth(**self._head(now), coin=truth.coin, fair_px=fair, facts=to_builtins(truth)))
+
     def _order(self, now: Millis, order: api.OrderView, status: str) -> None:
         instrument, trigger = self._instruments[order.coin], order.trigger
         self._write(
