@@ -60,7 +60,7 @@ class Market(Protocol):
     def step(self, exchange: Exchange, now_ms: int) -> None:
         """Submit and feed what happens in the next block."""
 
-    def truths(self, now_ms: int) -> Sequence[Truth]:  # noqa: ARG002 - of the markets that know some
+    def truths(self, now_ms: int) -> Sequence[Truth]:  # noqa: ARG002  # of the markets that know some
         """Return what is true and worth a line in the log after the block of this time."""
         return ()
 
