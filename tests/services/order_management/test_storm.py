@@ -1,4 +1,4 @@
-"""Storms: every fault of every wire, in any order; the venue's own log judges.
+"""Storms: all faults of all wires at once; the venue's own log judges (singly: test_order_machine.py).
 
 A failing storm says how to repeat it: `storm(seed, steps)`.
 """
@@ -34,18 +34,17 @@ def judged(seed: int, steps: int, judge: Callable[[World], None]) -> None:
         raise AssertionError(f"storm({seed}, {steps}): {error}") from error
 
 
-@pytest.mark.parametrize("block", range(10))
-def test_storms(block: int) -> None:
-    """In 500 storms of 50 steps the worst case covers the truth at every step, and all is equal when they end."""
-    for seed in range(block * 50, block * 50 + 50):
-        judged(seed, STEPS, World.settle)
+def test_storms() -> None:
+    """In 60 storms of 50 steps the worst case covers the truth at every step, and all is equal when they end."""
+    for seed in range(60):
+        judged(seed, STEPS, World.recover)
 
 
 @pytest.mark.truth
-@pytest.mark.parametrize("block", range(20))
+@pytest.mark.parametrize("block", range(10))
 def test_long_storms(block: int) -> None:
-    """The same in 1,000 storms of 300 steps."""
-    for seed in range(100_000 + block * 50, 100_000 + block * 50 + 50):
+    """The same in 300 storms of 300 steps, and in each what comes later is waited for."""
+    for seed in range(100_000 + block * 30, 100_000 + block * 30 + 30):
         judged(seed, 300, World.settle)
 
 

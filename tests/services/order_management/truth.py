@@ -58,16 +58,22 @@ def _arriving(raw: bytes, venue: ModelVenue) -> tuple[OrderIntent, ...]:
     return body.orders + able
 
 
-def check_settled(core: OrderManagement, venue: ModelVenue) -> None:
-    """Positions, fills and open orders are the venue's, and every level is quoted again."""
+def unsettled(core: OrderManagement, venue: ModelVenue) -> str:
+    """Return the first of positions, fills and open orders that is not the venue's, or a level that is not quoted."""
     store, ledger = core._desk.store, core._desk.ledger
-    assert core.state is ServiceState.READY, core.detail
+    if core.state is not ServiceState.READY:
+        return f"{core.state.value}: {core.detail}"
     for coin in COINS:
-        assert ledger.lots(coin) == venue.position.get(coin, 0)
+        if ledger.lots(coin) != venue.position.get(coin, 0):
+            return f"{coin} position {ledger.lots(coin)}, the venue's is {venue.position.get(coin, 0)}"
     opened = {coin: books.opened_ms for coin, books in ledger.coins.items()}
     counted, _ = ledger.keys()
-    assert set(counted) == {fill_key(fill) for fill in venue.fills if fill.venue_ms > opened[fill.coin]}
+    if set(counted) != {fill_key(fill) for fill in venue.fills if fill.venue_ms > opened[fill.coin]}:
+        return "fills differ"
     live = {order.cloid: order.remaining() for order in store.open.values()}
-    assert live == {r.order.cloid: r.left for r in venue.open() if r.order.cloid}
-    assert len(live) == len(COINS) * 2 * LEVELS, "quoting resumes"
-    assert all(order.state in (OrderState.RESTING, OrderState.PARTIALLY_FILLED) for order in store.open.values())
+    if live != {r.order.cloid: r.left for r in venue.open() if r.order.cloid}:
+        return "open orders differ"
+    if len(live) != len(COINS) * 2 * LEVELS:
+        return f"{len(live)} orders rest"
+    odd = {order.state for order in store.open.values()} - {OrderState.RESTING, OrderState.PARTIALLY_FILLED}
+    return f"states {sorted(odd)}" if odd else ""

@@ -37,6 +37,7 @@ from common.messages import (
 from common.messages.orders import OrderIntent
 from common.units import MILLISECOND, Millis, Nanos
 from services.order_management.core import OrderManagement
+from tests.services.order_management.faults import SHARES, Fault
 from tests.services.order_management.model_venue import Body, ModelVenue
 from tests.services.order_management.parts import ACCOUNT, COINS, FAIR, beat, boot, feed, level, posture, seconds
 from tests.services.order_management.parts import settings as sim_settings
@@ -135,7 +136,7 @@ class Wires:
             case Send(message=ApprovalRequest() | NoopRequest() | CancelRequest() as request):
                 if isinstance(request, ApprovalRequest):
                     assert {order.cloid for order in asked_for(request)} <= set(self.cloids), "an intent before"
-                if self._now_and_then(0.03):
+                if self.strikes(Fault.REQUEST_NOT_HANDED_OVER):
                     kind = type(request).__name__
                     self.inner.append(
                         SendFailed(to=effect.to, kind=kind, request_id=request.request_id, reason="no peer")
@@ -146,7 +147,7 @@ class Wires:
                     self.requests.append(request)
             case Post(post_id=post_id, body=body):
                 self._check_recorded(body)
-                if self._now_and_then(0.03):
+                if self.strikes(Fault.POST_NOT_SENT):
                     self.inner.append(PostFailed(post_id=post_id, sent=False, reason="no socket"))
                 else:
                     self.posts.append((post_id, body))
@@ -205,8 +206,9 @@ class Wires:
 
     # --- chance --------------------------------------------------------------------------------------
 
-    def _now_and_then(self, share: float) -> bool:
-        return self.faults and self.chance.random() < share * self.lossy
+    def strikes(self, fault: Fault) -> bool:
+        """Say whether it goes wrong this time."""
+        return self.faults and self.chance.random() < SHARES[fault] * self.lossy
 
     # --- what the peers do with what waits -----------------------------------------------------------
 
@@ -221,13 +223,13 @@ class Wires:
         assert len(self.cloids) == len(set(self.cloids))
 
     def _answer_request(self, request: ApprovalRequest | NoopRequest) -> None:
-        if self._now_and_then(0.05):
+        if self.strikes(Fault.RISK_SILENT):
             return
         if isinstance(request, NoopRequest):
             body = msgspec.json.encode(Body(nonce=request.nonce, expires_ms=2**62))
             self.send(NoopSigned(request_id=request.request_id, nonce=request.nonce, body=body))
             return
-        approved = [order for order in asked_for(request) if not self._now_and_then(0.1)]
+        approved = [order for order in asked_for(request) if not self.strikes(Fault.VETO)]
         self.send(self._approval(request, approved))
 
     def _approval(self, request: ApprovalRequest, approved: list[OrderIntent]) -> Approval:
@@ -254,15 +256,15 @@ class Wires:
         )
 
     def _arrive(self, post_id: int, body: bytes) -> None:
-        if self._now_and_then(0.1):
+        if self.strikes(Fault.POST_LATE):
             self.ghosts.append(body)  # it may arrive later, or never
             self.answers.append(PostFailed(post_id=post_id, sent=True, reason="no answer"))
             return
-        self.venue.new_leg_first = self.chance.random() < 0.5
-        posted = self.venue.receive(post_id, body, refuse=self._now_and_then(0.1))
-        if self._now_and_then(0.03):
+        self.venue.new_leg_first = self.strikes(Fault.NEW_LEG_FIRST)
+        posted = self.venue.receive(post_id, body, refuse=self.strikes(Fault.REFUSED))
+        if self.strikes(Fault.ARRIVES_TWICE):
             posted = self.venue.receive(post_id, body)  # delivered twice, and the second answer is heard
-        if self._now_and_then(0.1):
+        if self.strikes(Fault.ANSWER_LOST):
             self.answers.append(PostFailed(post_id=post_id, sent=True, reason="answer lost"))
         else:
             self.answers.append(posted)
@@ -272,9 +274,9 @@ class Wires:
             self.venue.receive(0, self.ghosts.pop(self.chance.randrange(len(self.ghosts))))
 
     def _cancel(self, request: CancelRequest) -> None:
-        if self._now_and_then(0.1):
+        if self.strikes(Fault.CANCEL_LOST):
             return  # never came, nobody knows
-        if self._now_and_then(0.1):
+        if self.strikes(Fault.CANCEL_FAILED):
             self.answers.append(CancelAnswer(request_id=request.request_id, error="venue not reached"))
             return
         cancels = request.cancels
@@ -287,11 +289,11 @@ class Wires:
         outcomes = tuple(
             CancelOutcome(cancel=cancel, status=self.venue.cancel(cancel.cloid or "")) for cancel in cancels
         )
-        if not self._now_and_then(0.1):
+        if not self.strikes(Fault.CANCEL_ANSWER_LOST):
             self.answers.append(CancelAnswer(request_id=request.request_id, outcomes=outcomes))
 
     def _answer_query(self, query_id: int, ask: Ask, asked_at: Nanos) -> None:
-        if self._now_and_then(0.1):
+        if self.strikes(Fault.QUERY_FAILED):
             self.answers.append(QueryFailed(query_id=query_id, reason="timed out"))
         else:
             self.answers.append(self.venue.answer(query_id, ask.query, asked_at))
@@ -308,7 +310,7 @@ class Wires:
         elif lane:
             message = lane.pop(0)
             self.send(message)
-            if self._now_and_then(0.1):
+            if self.strikes(Fault.TOLD_TWICE):
                 self.send(message)
 
     def connect(self) -> None:

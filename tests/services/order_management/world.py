@@ -1,16 +1,22 @@
 """A world: the wires in a storm. The same seed gives the same story.
 
-`step` lets one thing happen, `settle` heals all wires, lets time pass, and judges (truth.py).
+`step` lets one thing happen; `settle` heals all wires, lets time pass, and judges (truth.py); `recover` waits no longer
+than that takes.
 """
 
-from common.messages import Stopping, StreamDown
+from collections.abc import Callable
+from typing import Final
+
+from common.messages import Stopping, StreamDown, Wake
 from common.messages.orders import OrderIntent
-from common.units import Lots, Nanos, Side, Ticks
+from common.units import MILLISECOND, Lots, Nanos, Side, Ticks
+from tests.services.order_management.faults import Fault
 from tests.services.order_management.parts import seconds
-from tests.services.order_management.truth import check_settled
+from tests.services.order_management.truth import unsettled
 from tests.services.order_management.wires import Act, Wires
 
 STEPS_MS = (1, 5, 20, 60, 250, 900)
+SIGNALS_EVERY: Final = Nanos(500 * MILLISECOND)
 
 
 class World(Wires):
@@ -45,7 +51,7 @@ class World(Wires):
             self._serve(self.answers, self.send)
         self.check()
         if self.chance.random() < self.pace:
-            self.advance(self.chance.choice(STEPS_MS), healthy=not self._now_and_then(0.1))
+            self.advance(self.chance.choice(STEPS_MS), healthy=not self.strikes(Fault.PEERS_SILENT))
             self.check()
 
     def _trade(self) -> None:
@@ -89,22 +95,42 @@ class World(Wires):
 
     def settle(self, for_s: float = 25, *, stop: bool = False) -> None:
         """Heal everything, let time pass with prompt peers, then compare all that can be compared."""
+        self._heal()
+        if stop:
+            self.send(Stopping())
+        self._calm(Nanos(self.now + seconds(for_s)))
+        if not stop:
+            self.check()
+            assert unsettled(self.core, self.venue) == ""
+
+    def recover(self, within_s: float = 40) -> None:
+        """Heal everything, and wait no longer than it takes until all is equal."""
+        self._heal()
+        self._calm(Nanos(self.now + seconds(within_s)), lambda: unsettled(self.core, self.venue) == "")
+        self.check()
+        assert unsettled(self.core, self.venue) == ""
+
+    def _heal(self) -> None:
         self.faults = False
         self.crash_after, self.crash_on_post = None, False
         self.quiet_risk = False
         self.ghosts.clear()
         if not self.connected:
             self.connect()
-        until = Nanos(self.now + seconds(for_s))
-        if stop:
-            self.send(Stopping())
-        while self.now < until and not self.exits:
-            self.drain()
-            self.advance(250)
+
+    def _calm(self, until: Nanos, enough: Callable[[], bool] = lambda: False) -> None:
+        """Peers speak every `SIGNALS_EVERY` and answer at once; in between the actor is woken when it is due."""
+        speak_at = self.now
         self.drain()
-        if not stop:
-            self.check()
-            check_settled(self.core, self.venue)
+        while self.now < until and not self.exits and not enough():
+            due = self.core.deadline()
+            if due is not None and due < speak_at:
+                self.now = max(self.now, due)
+                self.send(Wake())
+            else:
+                self.now, speak_at = speak_at, Nanos(speak_at + SIGNALS_EVERY)
+                self.signals()
+            self.drain()
 
 
 def quoted() -> World:
