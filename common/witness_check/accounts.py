@@ -4,7 +4,7 @@ Rules
   1. A fill changes the position by its size and the cash by its signed cost; start, direction and closed profit of a
      fill follow from the position before it.
   2. Its fee is the notional times the account's rate, cut to the micro-USD towards zero, and a builder's of 0.1 % at
-     most; it goes to the fee account. What the liquidator takes over, at a delisting too, costs none.
+     most; it goes to the fee account. What the liquidator takes over or closes, at a delisting too, costs none.
   3. Equity is cash and positions at mark.
   4. Funding is paid by every position of the coin: what is received is cut down to the micro-USD, and the funding
      account pays it.
@@ -26,7 +26,7 @@ BUILDER_MAX: Final = Decimal("0.001")
 RATE_MAX: Final = Decimal("0.04")  # of funding, an hour
 ZERO: Final = Decimal(0)
 BETWEEN_ACCOUNTS: Final = frozenset({"internalTransfer", "subAccountTransfer"})
-TAKEN_OVER: Final = ("Liquidated ", "Settlement")  # how `dir` of such a fill begins
+TRANSFERS: Final = ("Liquidated ", "Settlement", "Auto-Deleveraging")  # so begins `dir` against the liquidator
 
 
 @dataclass(slots=True)
@@ -85,12 +85,12 @@ class Accounts:
         change = sz if line.side == "B" else -sz
         start = purse.position(line.coin).szi
         report.expect("position", f"start position of a fill of {line.user}", Decimal(line.start_position), start)
-        taken_over = line.dir.startswith(TAKEN_OVER)
-        if not taken_over:
+        is_transfer = line.dir.startswith(TRANSFERS)
+        if not is_transfer:
             report.expect("position", f"dir of a fill of {line.user}", line.dir, direction(start, change))
         profit = purse.trade(line.coin, change, px)
         report.expect("position", f"closed profit of a fill of {line.user}", Decimal(line.closed_pnl), profit)
-        rate = ZERO if taken_over else purse.rates[line.crossed]
+        rate = ZERO if is_transfer else purse.rates[line.crossed]
         builder = Decimal(line.builder_fee)
         if not ZERO <= builder <= px * sz * BUILDER_MAX:
             report.found("fee", f"builder's fee of {builder} for {px * sz} USD of {line.user}")
@@ -98,7 +98,7 @@ class Accounts:
         report.expect("fee", f"fee of {sz} {line.coin} at {px} of {line.user}", Decimal(line.fee), fee)
         purse.cash -= Decimal(line.fee)
         self.purse(self._opening.fee_account).cash += Decimal(line.fee)
-        if taken_over:
+        if is_transfer:
             self.purse(self._opening.liquidator).trade(line.coin, -change, px)
 
     def trade(self, line: witness.Trade) -> None:

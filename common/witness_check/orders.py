@@ -18,7 +18,7 @@ from decimal import Decimal
 from typing import Final
 
 from common import witness
-from common.witness_check.accounts import TAKEN_OVER, Accounts
+from common.witness_check.accounts import TRANSFERS, Accounts
 from common.witness_check.books import Book, Rest
 from common.witness_check.report import Report
 
@@ -93,7 +93,7 @@ class Orders:
         if line.oid in self.ended:
             self._report.found("life", f"order {line.oid} has {line.status} after its end")
         fills = self._early.pop(line.oid, [])
-        if line.status.endswith("Rejected"):
+        if line.status.lower().endswith("rejected"):
             if fills:
                 self._report.found("life", f"order {line.oid} was filled and refused")
             self.ended.add(line.oid)
@@ -138,7 +138,7 @@ class Orders:
         elif (
             (status == "filled" and before != WAITING)
             or (status in CANCELS and before not in ("new", "triggered"))
-            or (status.endswith("Rejected") and before == "triggered")
+            or (status.lower().endswith("rejected") and before == "triggered")
         ):
             self._end(oid, known)
         else:
@@ -242,7 +242,7 @@ class Orders:
                 self._report.found("reduce-only", f"resting exits of {user} do not fit {szi} {coin}")
         self._reducers.clear()
         for oid, fills in self._early.items():
-            if not fills[0].liquidation and not fills[0].dir.startswith(TAKEN_OVER):
+            if not fills[0].dir.startswith(TRANSFERS):
                 self._report.found("fill", f"order {oid} was filled and never told")
         self._early.clear()
 

@@ -10,7 +10,7 @@ Rules
 from decimal import Decimal
 
 from common import witness
-from common.witness_check.accounts import TAKEN_OVER
+from common.witness_check.accounts import TRANSFERS
 from common.witness_check.books import Book, Rest
 from common.witness_check.report import Report
 
@@ -25,7 +25,7 @@ class Trades:
         self._left: dict[int, Decimal] = {}  # what must be left of makers, by oid
 
     def fill(self, line: witness.Fill) -> None:
-        if not line.dir.startswith(TAKEN_OVER):
+        if not line.dir.startswith(TRANSFERS):
             self._fills.append(line)
 
     def trade(self, line: witness.Trade) -> None:

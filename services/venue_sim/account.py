@@ -13,6 +13,7 @@ import msgspec
 from common.units import Millis, Side
 from services.venue_sim.api import FillEvent, FundingEvent, LedgerEvent
 from services.venue_sim.budget import AddressBudget
+from services.venue_sim.fee_tiers import Volumes
 from services.venue_sim.matching import Order
 from services.venue_sim.other_actions import Builder
 from services.venue_sim.rules import FILLS_REMEMBERED_MAX, ORDERS_REMEMBERED_MAX, RECORDS_REMEMBERED_MAX
@@ -57,6 +58,7 @@ class Account:
         self.fundings: deque[FundingEvent] = deque(maxlen=RECORDS_REMEMBERED_MAX)
         self.ledger: deque[LedgerEvent] = deque(maxlen=RECORDS_REMEMBERED_MAX)
         self.budget = AddressBudget(request_buffer)
+        self.volumes = Volumes()
         self.rates = FeeRates(maker_ppm=0, taker_ppm=0) if internal else FeeRates()
         self.cancel_at: Millis | None = None  # scheduleCancel
         self.cancel_day = 0

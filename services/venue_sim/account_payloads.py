@@ -1,17 +1,19 @@
 """The venue's JSON for what is: accounts, universe, contexts, fees, limits. Encoded by the caller."""
 
 from collections.abc import Collection, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
 from common.instrument import Instrument
 from common.units import Micros, Millis
-from services.venue_sim import rules, views
+from services.venue_sim import fee_tiers, rules, views
 from services.venue_sim.numbers import decimal, price, size, usd
 from services.venue_sim.payloads import Json, mid
 
 SINGLE_TIER_IDS_BELOW: Final = 50  # such a margin table id is the maximum leverage itself
 _PPM: Final = Decimal(1_000_000)
+_EPOCH: Final = date(1970, 1, 1).toordinal()
 _MILLISECONDS_PER_DAY: Final = 86_400_000
 
 # The official client asks for spot at every start, and its examples name these two pairs. Nothing trades there.
@@ -198,22 +200,44 @@ def rate_limit(view: views.RateLimit) -> Json:
     }
 
 
-def fees(rates: views.FeeRates) -> Json:
-    """Answer userFees, without volume tiers: this venue charges everyone the same."""
-    cross, add = decimal(rates.taker_ppm / _PPM), decimal(rates.maker_ppm / _PPM)
+def _rate(ppm: int) -> str:
+    return decimal(ppm / _PPM)
+
+
+_FIRST, *_HIGHER = [(usd(above), _rate(taker), _rate(maker)) for above, taker, maker in fee_tiers.TIERS]
+_VIP_TIERS: Final = [
+    {"ntlCutoff": above, "cross": taker, "add": maker, "spotCross": "0.0007", "spotAdd": "0.0004"}
+    for above, taker, maker in _HIGHER
+]
+_MAKER_TIERS: Final = [
+    {"makerFractionCutoff": decimal(Decimal(thousandths) / 1_000), "add": _rate(ppm)}
+    for thousandths, ppm in fee_tiers.REBATES
+]
+
+
+def fees(rates: views.FeeRates, days: Sequence[views.DailyVolume]) -> Json:
+    """Answer userFees."""
     return {
-        "dailyUserVlm": [],
+        "dailyUserVlm": [
+            {
+                "date": date.fromordinal(_EPOCH + each.day).isoformat(),
+                "userCross": usd(each.taker),
+                "userAdd": usd(each.maker),
+                "exchange": usd(each.exchange),
+            }
+            for each in days
+        ],
         "feeSchedule": {
-            "cross": cross,
-            "add": add,
+            "cross": _FIRST[1],
+            "add": _FIRST[2],
             "spotCross": "0.0007",
             "spotAdd": "0.0004",
-            "tiers": {"vip": [], "mm": []},
+            "tiers": {"vip": _VIP_TIERS, "mm": _MAKER_TIERS},
             "referralDiscount": "0.04",
             "stakingDiscountTiers": [{"bpsOfMaxSupply": "0.0", "discount": "0.0"}],
         },
-        "userCrossRate": cross,
-        "userAddRate": add,
+        "userCrossRate": _rate(rates.taker_ppm),
+        "userAddRate": _rate(rates.maker_ppm),
         "userSpotCrossRate": "0.0007",
         "userSpotAddRate": "0.0004",
         "activeReferralDiscount": "0.0",

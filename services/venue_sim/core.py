@@ -44,7 +44,9 @@ from services.venue_sim.api import (
 )
 from services.venue_sim.changing import Changing
 from services.venue_sim.dead_man import DeadMan
+from services.venue_sim.deleveraging import Deleveraging
 from services.venue_sim.engine import Engine
+from services.venue_sim.fee_tiers import FeeTiers
 from services.venue_sim.floor import Floor
 from services.venue_sim.funding import Funding
 from services.venue_sim.info import Info
@@ -88,7 +90,9 @@ class Exchange:
         self._account_actions = AccountActions(self._floor)
         self._transfers = Transfers(self._floor)
         self._tape = Tape(self._floor, engine)
+        self._fee_tiers = FeeTiers(self._floor)
         self._funding = Funding(self._floor)
+        self._deleveraging = Deleveraging(self._floor, engine)
         self._liquidation = Liquidation(self._floor, engine)
         self._interventions = Interventions(self._floor, engine, self._funding)
         self._nonces: dict[str, NonceSet] = {}
@@ -147,7 +151,8 @@ class Exchange:
     def step(self, now_ms: int) -> Block:
         floor = self._floor
         assert now_ms >= floor.now_ms, "venue time went back"
-        floor.begin(now_ms)
+        if floor.begin(now_ms):
+            self._fee_tiers.end_day()
         inputs, self._inputs = self._inputs, []
         for market in inputs:
             self._take_input(market)
@@ -191,6 +196,8 @@ class Exchange:
         for account in tuple(judged.values()):
             if not account.internal:
                 self._liquidation.judge(account)
+        if judged:
+            self._deleveraging.restore()
         floor.traded.clear()
 
     # --- one action (rule 5) ---

@@ -191,7 +191,9 @@ class Desk:
         return {
             "clearinghouseState": lambda question: self.clearinghouse(question.needed_user),
             "spotClearinghouseState": lambda question: self.spot(question.needed_user),
-            "userFees": lambda question: account_payloads.fees(info.fee_rates(question.needed_user)),
+            "userFees": lambda question: account_payloads.fees(
+                info.fee_rates(question.needed_user), info.daily_volumes(question.needed_user)
+            ),
             "userRateLimit": lambda question: account_payloads.rate_limit(info.rate_limit(question.needed_user)),
             "userRole": lambda question: account_payloads.role(info.role(question.needed_user)),
             "extraAgents": lambda question: account_payloads.extra_agents(info.agents(question.needed_user)),

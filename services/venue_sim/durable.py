@@ -18,8 +18,11 @@ from services.venue_sim import api, other_actions
 from services.venue_sim.account import Account, Holding
 from services.venue_sim.agents import Approval
 from services.venue_sim.core import Exchange
+from services.venue_sim.fee_tiers import DayVolume
 from services.venue_sim.floor import Floor
 from services.venue_sim.matching import Order
+from services.venue_sim.notes import FeesNote
+from services.venue_sim.rules import DAY_MS
 from services.venue_sim.sub_accounts import SubAccount
 from services.venue_sim.views import FeeRates, Leverage, OrderRecord
 
@@ -37,6 +40,7 @@ class VenueState(msgspec.Struct, frozen=True, kw_only=True):
     now_ms: Millis
     last_oid: int
     prices: dict[str, Prices]
+    volumes: tuple[DayVolume, ...] = ()  # of everybody together
 
 
 class AgentsState(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +80,7 @@ class AccountState(msgspec.Struct, frozen=True, kw_only=True):
     used: int
     volume: int
     rates: FeeRates
+    volumes: tuple[DayVolume, ...] = ()
     cancel_at: Millis | None  # an armed scheduleCancel
     cancel_day: int
     cancels_today: int
@@ -137,8 +142,10 @@ def changes(exchange: Exchange, block: api.Block, requests: Iterable[api.ActionR
             state = AgentsState(approvals=approvals, retired=retired, sub_accounts=floor.sub_accounts.dump())
             found.agents = _encode(state)
             touched.update(dict.fromkeys(state.sub_accounts))
-    for event in block.events:
+    for event in block.story:
         match event:
+            case FeesNote(user=user):
+                touched[user] = None
             case api.OrderEvent(order=order):
                 touched[order.user] = None
                 account = floor.accounts[order.user]
@@ -163,7 +170,13 @@ def _venue_state(floor: Floor) -> VenueState:
         name: Prices(coin.pricing.oracle, coin.pricing.mark, coin.pricing.last_trade)
         for name, coin in floor.coins.items()
     }
-    return VenueState(block=floor.block, now_ms=Millis(floor.now_ms), last_oid=floor.last_oid, prices=prices)
+    return VenueState(
+        block=floor.block,
+        now_ms=Millis(floor.now_ms),
+        last_oid=floor.last_oid,
+        prices=prices,
+        volumes=tuple(floor.volumes.days),
+    )
 
 
 def _account_state(exchange: Exchange, account: Account) -> AccountState:
@@ -177,6 +190,7 @@ def _account_state(exchange: Exchange, account: Account) -> AccountState:
         used=account.budget.used,
         volume=account.budget.volume,
         rates=account.rates,
+        volumes=tuple(account.volumes.days),
         cancel_at=exchange.scheduled_cancel(account.user),
         cancel_day=account.cancel_day,
         cancels_today=account.cancels_today,
@@ -217,7 +231,8 @@ def venue_state(saved: Saved) -> VenueState:
 def restore(exchange: Exchange, saved: Saved) -> None:
     """Fill an exchange that has not made a block yet (rule 1)."""
     state, floor = venue_state(saved), exchange.floor
-    floor.resume(state.block, state.last_oid)
+    floor.resume(state.block, state.last_oid, state.now_ms // DAY_MS)
+    floor.volumes.days.extend(state.volumes)
     for name, prices in state.prices.items():
         if name in floor.coins:
             pricing = floor.coins[name].pricing
@@ -263,6 +278,7 @@ def _restore_account(exchange: Exchange, account: Account, state: AccountState) 
     account.budget.used, account.budget.reserved = state.used, state.reserved
     account.budget.volume = Micros(state.volume)
     account.rates = state.rates
+    account.volumes.days.extend(state.volumes)
     account.cancel_day, account.cancels_today = state.cancel_day, state.cancels_today
     account.liquidated_ms = state.liquidated_ms
     if state.cancel_at is not None:

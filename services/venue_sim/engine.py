@@ -18,6 +18,7 @@ from services.venue_sim.account import Account
 from services.venue_sim.api import FillEvent, TradeEvent
 from services.venue_sim.floor import Coin, Floor
 from services.venue_sim.matching import Order
+from services.venue_sim.notes import TransferNote
 from services.venue_sim.positions import change, direction
 from services.venue_sim.rules import FEE_ACCOUNT
 
@@ -117,14 +118,11 @@ class Engine:
         coin.trades.append(event)
         floor.events.append(event)
 
-    def transfer(self, order: Order, receiver: Account, reason: str = "") -> None:
-        """Hand a position to the liquidator at the order's price: no fee, no print. `reason`: the fill's direction."""
+    def transfer(self, order: Order, receiver: Account, reason: str) -> None:
+        """Close a position against `receiver` at the order's price, without fee or print; `reason` is its `dir`."""
         coin = self._floor.coins[order.coin]
-        start = order.account.lots(coin.name)
-        mode = "Cross" if order.account.is_cross(coin.name) else "Isolated"
-        side = "Long" if start > 0 else "Short"
         deal = Deal(coin, order, order, order.lots, trade_id(order.oid, order.oid))
-        self._book(deal, order, reason or f"Liquidated {mode} {side}")
+        self._book(deal, order, reason)
         self._move(coin, receiver, -order.side.sign * order.lots, order.ticks)
 
     def _move(self, coin: Coin, account: Account, delta: int, ticks: int) -> int:
@@ -143,9 +141,14 @@ class Engine:
         profit = self._move(coin, account, delta, maker.ticks)
         notional = maker.ticks * lots
         account.budget.volume = Micros(account.budget.volume + notional)
-        if account.internal:
-            return
         crossed = order is not maker
+        if not reason:
+            account.volumes.add(floor.day, notional, is_maker=not crossed)
+            floor.volumes.add(floor.day, notional, is_maker=not crossed)
+        if account.internal:
+            if reason:
+                self._note_transfer(deal, order, reason, start, profit)
+            return
         ppm = account.rates.taker_ppm if crossed else account.rates.maker_ppm
         builder_fee = 0 if reason or order.builder is None else fee_of(notional, order.builder.rate * RATE_PPM)
         fee = 0 if reason else fee_of(notional, ppm) + builder_fee
@@ -173,6 +176,21 @@ class Engine:
         )
         account.fills.append(event)
         floor.events.append(event)
+
+    def _note_transfer(self, deal: Deal, order: Order, reason: str, start: int, profit: int) -> None:
+        note = TransferNote(
+            user=order.account.user,
+            coin=deal.coin.name,
+            side=order.side,
+            ticks=Ticks(order.ticks),
+            lots=Lots(deal.lots),
+            start_position=Lots(start),
+            direction=reason,
+            closed_pnl=Micros(profit),
+            oid=order.oid,
+            tid=deal.tid,
+        )
+        self._floor.events.append(note)
 
     def trim(self, account: Account, coin: Coin) -> None:
         """Make resting reduce-only orders fit the position (rule 5)."""

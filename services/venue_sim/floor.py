@@ -18,11 +18,12 @@ from services.venue_sim.api import (
     OrderEvent,
     TradeEvent,
 )
+from services.venue_sim.fee_tiers import Volumes
 from services.venue_sim.margin import Margins
 from services.venue_sim.matching import Book, Order
 from services.venue_sim.notes import FeesNote, Note, PriceNote, QuoteNote
 from services.venue_sim.pricing import Pricing
-from services.venue_sim.rules import SERVICE_ACCOUNTS, CoinRules, ExchangeConfig
+from services.venue_sim.rules import DAY_MS, SERVICE_ACCOUNTS, CoinRules, ExchangeConfig
 from services.venue_sim.sub_accounts import SubAccounts
 from services.venue_sim.tape_book import ForeignQueues
 from services.venue_sim.views import FeeRates, OrderRecord
@@ -69,6 +70,8 @@ class Floor:
     def __init__(self, config: ExchangeConfig, now_ms: int) -> None:
         self.config = config
         self.now_ms = now_ms
+        self.day = now_ms // DAY_MS  # UTC
+        self.volumes = Volumes()  # of everybody together
         self.block = 0
         self.post_only_until = 0  # ms; a network upgrade
         self.coins = {
@@ -127,9 +130,9 @@ class Floor:
     def last_oid(self) -> int:
         return self._oid
 
-    def resume(self, block: int, last_oid: int) -> None:
+    def resume(self, block: int, last_oid: int, day: int) -> None:
         """Go on counting where a former process stopped."""
-        self.block, self._oid = block, last_oid
+        self.block, self._oid, self.day = block, last_oid, day
 
     def next_oid(self) -> int:
         self._oid += 1
@@ -229,9 +232,12 @@ class Floor:
 
     # --- the block ---
 
-    def begin(self, now_ms: int) -> None:
+    def begin(self, now_ms: int) -> bool:
+        """Open the next block; say whether a new UTC day has begun with it."""
         self.now_ms = now_ms
         self.block += 1
+        before, self.day = self.day, now_ms // DAY_MS
+        return self.day != before
 
     def end(self) -> tuple[Event | Note, ...]:
         """Close the block: book changes last; return and forget its events."""

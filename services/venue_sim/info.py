@@ -23,6 +23,7 @@ from services.venue_sim.views import (
     AgentView,
     AssetContext,
     BookView,
+    DailyVolume,
     FeeRates,
     FundingRate,
     Level,
@@ -176,6 +177,19 @@ class Info:
 
     def fee_rates(self, user: str) -> FeeRates:
         return self._account(user).rates
+
+    def daily_volumes(self, user: str) -> tuple[DailyVolume, ...]:
+        """Return the days on which anybody traded, today last."""
+        mine = {each.day: each for each in self._account(user).volumes.days}
+        return tuple(
+            DailyVolume(
+                day=each.day,
+                taker=Micros(mine[each.day].taker if each.day in mine else 0),
+                maker=Micros(mine[each.day].maker if each.day in mine else 0),
+                exchange=Micros(each.maker),
+            )
+            for each in self._floor.volumes.days
+        )
 
     def role(self, user: str) -> Role:
         master = self._floor.agents.master(user, self._floor.now_ms)

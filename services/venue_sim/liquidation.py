@@ -5,7 +5,8 @@ Rules
   2. First the market: all its open orders are cancelled (liquidatedCanceled), then its positions, largest first, go
      to the book as market orders until the margin suffices; what remains stays the user's. Of a position above
      100,000 USD only a fifth goes first; for 30 s after that, all of it.
-  3. Equity still below two thirds of maintenance: the liquidator takes over positions and cash at mark.
+  3. Equity still below two thirds of maintenance: the liquidator takes over positions and cash at mark. What becomes
+     of the liquidator: services/venue_sim/deleveraging.py.
   4. An isolated position is judged and liquidated alone; only its coin's orders are cancelled.
   5. What a halted coin's book cannot take stays with the user, or goes to the liquidator by rule 3.
   6. No fee beyond the taker's; the fills on both sides name the victim, the mark and the method.
@@ -111,7 +112,9 @@ class Liquidation:
         lots = abs(account.lots(coin.name))
         if lots:
             order = self._order(account, coin, lots, BACKSTOP)
-            self._engine.transfer(order, self._liquidator)
+            mode = "Cross" if account.is_cross(coin.name) else "Isolated"
+            side = "Long" if account.lots(coin.name) > 0 else "Short"
+            self._engine.transfer(order, self._liquidator, f"Liquidated {mode} {side}")
 
     def _order(self, account: Account, coin: Coin, lots: int, method: str) -> Order:
         return Order(

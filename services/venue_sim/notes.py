@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from common.units import Lots, Side, Ticks
+from common.units import Lots, Micros, Side, Ticks
 
 
 class QuoteNote(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -42,4 +42,19 @@ class FeesNote(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     taker_ppm: int
 
 
-Note: TypeAlias = QuoteNote | PriceNote | RateNote | FeesNote
+class TransferNote(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A position of the market's own participants was closed without a trade."""
+
+    user: str
+    coin: str
+    side: Side
+    ticks: Ticks
+    lots: Lots
+    start_position: Lots
+    direction: str
+    closed_pnl: Micros
+    oid: int
+    tid: int
+
+
+Note: TypeAlias = QuoteNote | PriceNote | RateNote | FeesNote | TransferNote

@@ -111,6 +111,15 @@ class FeeRates(msgspec.Struct, frozen=True, kw_only=True):
     taker_ppm: int = 450
 
 
+class DailyVolume(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account, and everybody, traded on one UTC day (counted from the epoch)."""
+
+    day: int
+    taker: Micros
+    maker: Micros
+    exchange: Micros
+
+
 class Leverage(msgspec.Struct, frozen=True):
     value: int
     is_cross: bool

@@ -5,7 +5,7 @@ Rules
   2. Changes of the market's own orders are gathered, a line for each coin, until something else happens to the coin.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from services.venue_sim.rules import (
     SERVICE_ACCOUNTS,
     ExchangeConfig,
 )
+from services.venue_sim.stories import coin_of, moves
 from services.venue_sim.truth import Truth
 
 BOOK_INTERVAL_MS: Final = 1_000
@@ -51,7 +52,7 @@ class Scribe:
         lines, self._lines = self._lines, []
         return b"".join(lines)
 
-    def _head(self, now: int) -> dict[str, int]:
+    def _head(self, now: int) -> dict[str, Any]:
         self._sequence += 1
         return {"seq": self._sequence, "t": now, "block": self.block}
 
@@ -185,6 +186,8 @@ class Scribe:
                 self._price(now, event)
             case notes.FeesNote():
                 self._fees(now, event)
+            case notes.TransferNote():
+                self._transferred(now, event)
             case _:
                 self._money(now, event)
 
@@ -293,6 +296,28 @@ class Scribe:
             )
         )
 
+    def _transferred(self, now: Millis, note: notes.TransferNote) -> None:
+        instrument = self._instruments[note.coin]
+        self._write(
+            witness.Fill(
+                **self._head(now),
+                user=note.user,
+                coin=note.coin,
+                oid=note.oid,
+                cloid=None,
+                side=SIDES[note.side],
+                px=price(instrument, note.ticks),
+                sz=size(instrument, note.lots),
+                start_position=size(instrument, note.start_position),
+                dir=note.direction,
+                closed_pnl=usd(note.closed_pnl),
+                fee="0.0",
+                crossed=False,
+                tid=note.tid,
+                liquidation=False,
+            )
+        )
+
     def _trade(self, event: api.TradeEvent) -> None:
         instrument = self._instruments[event.coin]
         self._write(
@@ -352,34 +377,3 @@ class Scribe:
             for side in (view.bids, view.asks)
         )
         self._write(witness.Book(**self._head(now), coin=coin, bids=bids, asks=asks))
-
-
-def coin_of(event: api.Event | notes.Note) -> str:
-    """Return the coin whose book an event may depend on, empty when it is about none."""
-    match event:
-        case api.OrderEvent(order=order):
-            return order.coin
-        case api.FillEvent(coin=coin) | api.TradeEvent(coin=coin):
-            return coin
-        case _:
-            return ""
-
-
-def moves(event: api.Event | notes.Note) -> Iterator[tuple[str, int]]:
-    """List whose money or position an event changed, and the funding that it was."""
-    match event:
-        case api.FillEvent(user=user):
-            yield user, 0
-            yield FEE_ACCOUNT, 0
-        case api.FundingEvent(user=user, micros=micros):
-            yield user, micros
-        case notes.RateNote():
-            yield FUNDING_ACCOUNT, 0
-        case api.LedgerEvent(user=user):
-            yield user, 0
-        case api.LiquidationEvent(user=user, liquidator=liquidator):
-            yield user, 0
-            if liquidator:
-                yield liquidator, 0
-        case _:
-            pass

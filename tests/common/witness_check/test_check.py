@@ -157,6 +157,7 @@ LIES: list[tuple[str, Lie]] = [
     ("position", change(witness.Fill, {"dir": "Close Long"}, closed_pnl="0.0")),
     ("position", change(witness.Fill, {}, dir="Open Short")),
     ("position", change(witness.Account, {"user": BOB.address}, last=True, positions=())),
+    ("position", remove(witness.Fill, {"dir": "Auto-Deleveraging"})),
     ("fee", change(witness.Fill, {}, fee="9.0")),
     ("fee", change(witness.Fill, {}, fee="59.00890", builder_fee="50.0")),
     ("fee", remove(witness.Fees, {"user": ALICE.address, "maker": "0.00012"})),

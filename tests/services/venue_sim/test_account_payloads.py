@@ -137,7 +137,7 @@ def test_rights() -> None:
         "nRequestsCap": 10_001,
         "nRequestsSurplus": 0,
     }
-    fees = account_payloads.fees(views.FeeRates(maker_ppm=-10, taker_ppm=240))
+    fees = account_payloads.fees(views.FeeRates(maker_ppm=-10, taker_ppm=240), [])
     assert (fees["userAddRate"], fees["userCrossRate"]) == ("-0.00001", "0.00024")
     agents = [views.AgentView(name=name, address="0x1", valid_until=Millis(9)) for name in ("", "risk")]
     assert account_payloads.extra_agents(agents) == [{"name": "risk", "address": "0x1", "validUntil": 9}]
