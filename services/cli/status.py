@@ -19,6 +19,7 @@ from common.config import Settings
 from common.instrument import Instrument
 from common.messages import (
     Account,
+    AddressBudget,
     Book,
     Halt,
     HaltDirectory,
@@ -66,6 +67,8 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
 
 class AccountStatus(msgspec.Struct, frozen=True, kw_only=True):
     equity: str | None
+    address_requests_used: int | None
+    address_requests_cap: int | None
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +133,7 @@ def assemble(
     risk = facts.get("risk", {})
     posture = _last(risk, Posture)
     account = _last(risk, Account)
+    budget = _last(risk, AddressBudget)
     said = _last(risk, Halt)
     instruments = settings.instruments() if settings else {}
     return Status(
@@ -141,7 +145,11 @@ def assemble(
         profile=settings.profile.value if settings else None,
         endpoints=Endpoints(venue=endpoints.get("venue"), metrics=endpoints.get("metrics")),
         services=dict(services),
-        account=AccountStatus(equity=money(account.equity) if account else None),
+        account=AccountStatus(
+            equity=money(account.equity) if account else None,
+            address_requests_used=budget.used if budget else None,
+            address_requests_cap=budget.cap if budget else None,
+        ),
         coins={
             coin: coin_status(instrument, facts.get("market_data", {}), facts.get("order_management", {}))
             for coin, instrument in instruments.items()

@@ -10,6 +10,7 @@ from rich.text import Text
 from services.cli.status import CoinStatus, Quote, Status
 
 UNKNOWN: Final = "-"
+REQUESTS_FEW: Final = 6_000  # below it order_management requotes less often
 COIN_COLUMNS: Final = (
     *("coin", "mid", "bids", "asks", "position", "pending", "worst case", "resting USD", "fills", "realized"),
     *("unrealized", "fees", "funding", "foreign orders"),
@@ -49,6 +50,9 @@ def _headline(status: Status) -> Text:
     text = Text("ballast ", style="bold")
     text.append(status.state, style=COLOURS[status.state])
     text.append(f"   posture {status.posture or UNKNOWN}   equity {status.account.equity or UNKNOWN}")
+    used, cap = status.account.address_requests_used, status.account.address_requests_cap
+    if used is not None and cap is not None:
+        text.append(f"   requests left {cap - used:,}", style="" if cap - used > REQUESTS_FEW else "yellow")
     if status.halted:
         text.append("   HALTED: see `mm arm`", style="bold red")
     if status.endpoints.metrics:

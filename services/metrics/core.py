@@ -17,6 +17,7 @@ from common.actor import Effect, Exit
 from common.instrument import Instrument, notional
 from common.messages import (
     Account,
+    AddressBudget,
     CancellerStatus,
     Estimate,
     Exposure,
@@ -54,6 +55,7 @@ Inbox: TypeAlias = (
     | Posture
     | Exposure
     | Account
+    | AddressBudget
     | Halt
     | RiskCounts
     | CancellerStatus
@@ -109,7 +111,7 @@ class MetricsCore:
                 self._on_market(message)
             case Fill() | Position() | PendingExposure() | LiveOrders() | OrderCounts():
                 self._on_orders(message)
-            case Posture() | Exposure() | Account() | Halt() | RiskCounts() | CancellerStatus():
+            case Posture() | Exposure() | Account() | AddressBudget() | Halt() | RiskCounts() | CancellerStatus():
                 self._on_safety(message)
             case _:
                 assert_never(message)
@@ -242,7 +244,9 @@ class MetricsCore:
 
     # --- safety ------------------------------------------------------------------------------------
 
-    def _on_safety(self, message: Posture | Exposure | Account | Halt | RiskCounts | CancellerStatus) -> None:
+    def _on_safety(
+        self, message: Posture | Exposure | Account | AddressBudget | Halt | RiskCounts | CancellerStatus
+    ) -> None:
         match message:
             case Posture():
                 self._set("mm_posture", (), message.level)
@@ -253,6 +257,10 @@ class MetricsCore:
                 self._set("mm_equity_usd", (), message.equity)
                 self._set("mm_margin_used_usd", (), message.margin_used)
                 self._set("mm_withdrawable_usd", (), message.withdrawable)
+            case AddressBudget():
+                self._set("mm_address_requests_used", (), message.used)
+                self._set("mm_address_requests_cap", (), message.cap)
+                self._set("mm_address_requests_headroom", (), message.cap - message.used)
             case Halt():
                 self._set("mm_halted", (), message.halted)
                 self._set("mm_halt_latched", (), message.latched)

@@ -94,6 +94,11 @@ FAMILIES: Final[dict[str, Family]] = {
     "mm_halted": _gauge((), "1 when trading is stopped until a person arms it"),
     "mm_halt_latched": _gauge((), "1 when the halt is durable and risk confirmed it"),
     "mm_halt_contained": _gauge((), "1 when nothing of ours can arrive or rest any more"),
+    "mm_address_requests_used": _gauge((), "requests that this address ever sent, by the venue's count and ours since"),
+    "mm_address_requests_cap": _gauge((), "requests that it may send in all; grows by one for each USD traded"),
+    "mm_address_requests_headroom": _gauge(
+        (), "requests left; below 6,000 requotes pause, the last 3,000 are for cancels"
+    ),
     "mm_halt_causes": _gauge((), "files in the halt directory, as risk reads it"),
     "mm_risk_approvals_total": _counter((), "requests that risk approved"),
     "mm_risk_signatures_total": _counter((), "actions that risk signed"),

@@ -47,7 +47,7 @@ class Bulletin:
             for coin in self._facts.limits:
                 effects += self._say(coin, self._exposure(coin, now), repeat=repeat)
         if repeat:
-            effects.append(Send(self._counts(findings)))
+            effects += [Send(self._facts.budget.statement()), Send(self._counts(findings))]
         return effects
 
     def _say(self, coin: str, message: Message, *, repeat: bool) -> list[Effect]:

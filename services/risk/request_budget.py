@@ -8,19 +8,25 @@ Rules
 
 from typing import Final
 
+from common.messages import AddressBudget
+
 INITIAL: Final = 10_000
 
 
 class RequestBudget:
     def __init__(self) -> None:
-        self._left = INITIAL
+        self._cap = INITIAL
+        self._used = 0
 
     def on_answer(self, used: int, cap: int) -> None:
-        self._left = cap - used
+        self._used, self._cap = used, cap
 
     def on_signed(self, orders: int) -> None:
         """Count what was signed since the last answer."""
-        self._left -= orders
+        self._used += orders
 
     def left(self) -> float:
-        return max(0.0, min(1.0, self._left / INITIAL))
+        return max(0.0, min(1.0, (self._cap - self._used) / INITIAL))
+
+    def statement(self) -> AddressBudget:
+        return AddressBudget(used=self._used, cap=self._cap)

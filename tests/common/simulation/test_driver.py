@@ -150,3 +150,21 @@ def test_orders_of_others_go_only_when_a_person_asks_for_everything(everything: 
     mesh.simulation.start("canceller")
     mesh.run_for(6)
     assert set(mesh.judge.resting()) == (set() if everything else {foreign})
+
+
+@pytest.mark.parametrize(("requests_left", "placing_max"), [(10_000, 1_000), (3_400, 20), (3_010, 0)])
+def test_few_requests_left_slow_quotes_and_spare_cancels(requests_left: int, placing_max: int) -> None:
+    """The fewer are left, the longer what rests stays; the last ones belong to cancels, and they pass."""
+    mesh = WholeMesh(23, start=False)
+    mesh.spend_requests(10_000 - requests_left)
+    mesh.start().run_for(20)
+    mark = mesh.judge.seq
+    assert mesh.judge.resting()
+    mesh.run_for(30)  # less than a minute from the start: risk has not read yet what our fills have earned
+    placed = len(mesh.judge.placing(after=mark))
+    assert placed <= placing_max
+    assert placed > 40 or requests_left < 10_000, "without a shortage it requotes more than once a second"
+    mesh.simulation.halt.append(HaltFile(name="0000", cause="operator"))
+    mesh.run_for(6)
+    assert mesh.judge.resting() == {}
+    assert not mesh.refused("Too many cumulative requests")

@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 from typing import Final
 
-from common import config
+from common import config, witness
 from common.simulation.driver import Simulation
 from common.simulation.network import Network, Weather
 from common.units import MILLISECOND, SECOND, Lots, Nanos, Side, Ticks
@@ -33,8 +33,12 @@ class WholeMesh:
         )
         self._judge = Judge(Path("/nonexistent"), ACCOUNT)
         if start:
-            for name in ORDER:
-                self.simulation.start(name)
+            self.start()
+
+    def start(self) -> "WholeMesh":
+        for name in ORDER:
+            self.simulation.start(name)
+        return self
 
     def run_for(self, seconds: float) -> "WholeMesh":
         self.simulation.run(Nanos(self.simulation.now + int(seconds * SECOND)))
@@ -46,6 +50,15 @@ class WholeMesh:
         nonce = EPOCH_MS + self.simulation.now // MILLISECOND
         request = ActionRequest(request_id=0, signer=ACCOUNT, action=PlaceOrders((spec,)), nonce=nonce)
         self.venue.venue.exchange.submit(request)
+
+    def spend_requests(self, requests: int) -> None:
+        """The account has sent so many actions before."""
+        self.venue.venue.exchange._floor.accounts[ACCOUNT].budget.used += requests
+
+    def refused(self, text: str) -> list[str]:
+        """Return the venue's refusals that say so."""
+        verdicts = (line for line in self.venue.lines if isinstance(line, witness.Verdict))
+        return [verdict.error for verdict in verdicts if text in verdict.error]
 
     @property
     def judge(self) -> Judge:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from common.messages import (
     Account,
+    AddressBudget,
     Book,
     Halt,
     HaltDirectory,
@@ -102,7 +103,7 @@ def running() -> Status:
             "metrics": ServiceStatus(state="DOWN", error="risk did not answer within 1 s"),
         },
         facts={
-            "risk": facts(posture(PostureLevel.NORMAL), account()),
+            "risk": facts(posture(PostureLevel.NORMAL), account(), AddressBudget(used=7, cap=10_000)),
             "market_data": facts(top(999_990, 1_000_010)),
             "order_management": facts(position(), PENDING, QUOTES),
         },
@@ -138,7 +139,7 @@ def test_the_whole_contract() -> None:
                 "error": "risk did not answer within 1 s",
             },
         },
-        "account": {"equity": "100000"},
+        "account": {"equity": "100000", "address_requests_used": 7, "address_requests_cap": 10_000},
         "coins": {
             "BTC": {
                 "mid": "100000.0",
@@ -168,7 +169,7 @@ def test_what_is_not_known_is_null() -> None:
     """Rule 2: with nobody to ask, every value is null and both sides are empty, never "0"."""
     found = shown(seen())
     assert found["posture"] is None
-    assert found["account"] == {"equity": None}
+    assert found["account"] == dict.fromkeys(("equity", "address_requests_used", "address_requests_cap"))
     assert found["endpoints"] == {"venue": None, "metrics": None}
     assert found["coins"]["BTC"] == {**dict.fromkeys(COIN_KEYS), "bids": [], "asks": []}
 

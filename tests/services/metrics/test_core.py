@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from common.actor import Exit
 from common.messages import (
+    AddressBudget,
     Halt,
     HaltFile,
     LiveOrders,
@@ -117,6 +118,14 @@ MOVES: Final[list[tuple[Inbox, dict[str, dict[Labels, float]]]]] = [
             "mm_fees_usd": {BTC_LABEL: -0.25},
             "mm_funding_usd": {BTC_LABEL: 0.75},
             "mm_fills_total": {BTC_LABEL: 42},
+        },
+    ),
+    (
+        AddressBudget(used=600, cap=10_000),
+        {
+            "mm_address_requests_used": {(): 600},
+            "mm_address_requests_cap": {(): 10_000},
+            "mm_address_requests_headroom": {(): 9_400},
         },
     ),
     (

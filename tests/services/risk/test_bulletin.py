@@ -1,6 +1,7 @@
 """What risk says, and when."""
 
 from common.messages import (
+    AddressBudget,
     Exposure,
     Halt,
     HaltDirectory,
@@ -19,6 +20,7 @@ def test_everything_is_repeated_every_unit() -> None:
     assert len(scene.told(Posture)) == 4
     assert len(scene.told(Exposure)) == 8
     assert len(scene.told(RiskCounts)) == 4
+    assert len(scene.told(AddressBudget)) == 4
 
 
 def test_own_fills_move_position_and_exposure() -> None:

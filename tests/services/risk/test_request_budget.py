@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.messages import PostureLevel
+from common.messages import AddressBudget, PostureLevel
 from services.risk.request_budget import RequestBudget
 from tests.services.risk.scene import Scene
 
@@ -15,6 +15,7 @@ def test_left(used: int, signed: int, left: float) -> None:
     budget.on_answer(used, 10_000)
     budget.on_signed(signed)
     assert budget.left() == pytest.approx(left)
+    assert budget.statement() == AddressBudget(used=used + signed, cap=10_000)
 
 
 @pytest.mark.parametrize(
