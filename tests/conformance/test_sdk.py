@@ -1,38 +1,27 @@
-"""The venue's official Python client works on the local venue as it does on the real one."""
+"""The official Python client: every question, money in every way, refusals as it expects them."""
 
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import msgspec
 import pytest
 from eth_account import Account
 from hyperliquid.exchange import Exchange
 from hyperliquid.info import Info
-from hyperliquid.utils.types import Cloid
+from hyperliquid.utils.error import ClientError
+from hyperliquid.utils.signing import get_timestamp_ms
+
+from tests.conformance.process import venue
 
 pytestmark = pytest.mark.conformance
 
-ROOT = Path(__file__).parents[2]
 COIN = "ETH"
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """A venue of its own, on a free port."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "services.venue_sim", "--port", "0", "--seed", "5"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        yield msgspec.json.decode(process.stdout.readline())["url"]
-        process.terminate()
-        assert process.wait(timeout=20) == 0
+    with venue() as (found, _):
+        yield found
 
 
 @pytest.fixture(scope="module")  # its questions at the start are a good part of a minute's weight
@@ -54,83 +43,73 @@ def exchange(url: str, info: Info) -> Iterator[Exchange]:
     client.info.session.close()
 
 
-def far_below(info: Info) -> float:
-    """Return a bid that rests: ten percent below mid, four figures."""
-    return float(f"{float(info.all_mids()[COIN]) * 0.9:.4g}")
-
-
 def status(answer: Any) -> Any:
     assert answer["status"] == "ok", answer
     (only,) = answer["response"]["data"]["statuses"]
     return only
 
 
-def test_place_query_cancel(exchange: Exchange, info: Info) -> None:
-    """An order rests, is found by its oid, is cancelled, and is gone."""
+def test_every_question(exchange: Exchange, info: Info) -> None:
+    """Each method of Info that a trader can call has an answer for a new account, of the right JSON type."""
     me = exchange.wallet.address
-    oid = status(exchange.order(COIN, True, 0.2, far_below(info), {"limit": {"tif": "Gtc"}}))["resting"]["oid"]
-    assert info.query_order_by_oid(me, oid)["order"]["status"] == "open"
-    assert [order["oid"] for order in info.open_orders(me)] == [oid]
-    assert status(exchange.cancel(COIN, oid)) == "success"
-    assert info.open_orders(me) == []
-    assert info.query_order_by_oid(me, oid)["order"]["status"] == "canceled"
-    assert status(exchange.cancel(COIN, oid))["error"].startswith("Order was never placed")
+    lists: list[Callable[[], Any]] = [
+        *(method(me) for method in map(asking, (info.open_orders, info.frontend_open_orders, info.user_fills))),
+        *(method(me) for method in map(asking, (info.historical_orders, info.portfolio, info.user_twap_slice_fills))),
+        *(method(me) for method in map(asking, (info.user_vault_equities, info.user_staking_delegations))),
+        *(method(me) for method in map(asking, (info.user_staking_rewards, info.delegator_history, info.extra_agents))),
+        asking(info.user_fills_by_time)(me, 0),
+        asking(info.user_funding_history)(me, 0),
+        asking(info.user_non_funding_ledger_updates)(me, 0),
+        asking(info.funding_history)("BTC", 0),
+        asking(info.candles_snapshot)("BTC", "1m", 0, 2**45),
+        *(asking(method)() for method in (info.meta_and_asset_ctxs, info.spot_meta_and_asset_ctxs, info.perp_dexs)),
+    ]
+    dicts: list[Callable[[], Any]] = [
+        *(method(me) for method in map(asking, (info.user_state, info.spot_user_state, info.user_fees))),
+        *(method(me) for method in map(asking, (info.user_staking_summary, info.query_referral_state))),
+        *(method(me) for method in map(asking, (info.user_role, info.user_rate_limit))),
+        *(method(me) for method in map(asking, (info.query_spot_deploy_auction_status,))),
+        *(asking(method)() for method in (info.meta, info.spot_meta, info.all_mids)),
+        asking(info.query_perp_deploy_auction_status)(),
+        asking(info.l2_snapshot)("ETH"),
+    ]
+    assert [type(ask()) for ask in lists] == [list] * len(lists)
+    assert [type(ask()) for ask in dicts] == [dict] * len(dicts)
+    assert info.query_sub_accounts(me) is None
+    assert info.query_user_to_multi_sig_signers(me) is None
+    assert info.query_user_abstraction_state(me) == "default"
 
 
-def test_cloids_and_modify(exchange: Exchange, info: Info) -> None:
-    """An order with a cloid is modified and cancelled by it; an unknown cloid is unknownOid."""
-    me, cloid, price = exchange.wallet.address, Cloid.from_int(1), far_below(info)
-    limit = {"limit": {"tif": "Alo"}}
-    first = status(exchange.order(COIN, True, 0.2, price, limit, cloid=cloid))["resting"]
-    assert first["cloid"] == cloid.to_raw()
-    second = status(exchange.modify_order(first["oid"], COIN, True, 0.1, price - 1, limit, cloid=cloid))["resting"]
-    assert second["oid"] != first["oid"]
-    found = info.query_order_by_cloid(me, cloid)["order"]
-    assert (found["order"]["oid"], found["order"]["sz"]) == (second["oid"], "0.1")
-    assert info.query_order_by_cloid(me, Cloid.from_int(2)) == {"status": "unknownOid"}
-    assert status(exchange.cancel_by_cloid(COIN, cloid)) == "success"
+def asking(method: Callable[..., Any]) -> Callable[..., Callable[[], Any]]:
+    """Return what binds arguments to a method, to be asked later."""
+    return lambda *arguments: lambda: method(*arguments)
 
 
-def test_market_order_and_position(exchange: Exchange, info: Info) -> None:
-    """A market order fills, the position and its fill are told, and closing makes the account flat."""
-    me = exchange.wallet.address
-    filled = status(exchange.market_open(COIN, True, 0.05, None, 0.01))["filled"]
-    assert filled["totalSz"] == "0.05"
-    (held,) = info.user_state(me)["assetPositions"]
-    assert (held["position"]["coin"], held["position"]["szi"]) == (COIN, "0.05")
-    assert {fill["oid"] for fill in info.user_fills(me)} == {filled["oid"]}
-    assert status(exchange.market_close(COIN))["filled"]["totalSz"] == "0.05"
-    assert info.user_state(me)["assetPositions"] == []
+def test_expired_actions(exchange: Exchange, info: Info) -> None:
+    """An action that comes too late is refused and costs five requests; noop burns its nonce."""
+    now = get_timestamp_ms()
+    exchange.set_expires_after(now - 1_000)
+    assert exchange.order(COIN, True, 0.2, 1_100, {"limit": {"tif": "Gtc"}})["response"] == "Action already expired"
+    exchange.set_expires_after(now + 60_000)
+    assert "resting" in status(exchange.order(COIN, True, 0.2, 1_100, {"limit": {"tif": "Gtc"}}))
+    exchange.set_expires_after(None)
+    assert info.user_rate_limit(exchange.wallet.address)["nRequestsUsed"] == 6
+    nonce = get_timestamp_ms()
+    assert exchange.noop(nonce)["status"] == "ok"
+    assert exchange.noop(nonce)["response"] == f"Invalid nonce: duplicate nonce {nonce}"
 
 
-def test_leverage_triggers_and_schedule(exchange: Exchange, info: Info) -> None:
-    """Settings answer default; a stop rests and is cancelled; the dead man's switch is set and removed."""
-    assert exchange.update_leverage(21, COIN)["status"] == "ok"
-    assert exchange.update_leverage(21, COIN, is_cross=False)["status"] == "ok"
-    assert exchange.market_open(COIN, True, 0.05)["status"] == "ok"
-    assert exchange.update_isolated_margin(1, COIN)["status"] == "ok"
-    price = far_below(info)
-    stop = {"trigger": {"triggerPx": price, "isMarket": True, "tpsl": "sl"}}
-    oid = status(exchange.order(COIN, False, 0.05, price, stop, reduce_only=True))["resting"]["oid"]
-    (order,) = info.frontend_open_orders(exchange.wallet.address)
-    assert (order["oid"], order["orderType"], order["isTrigger"]) == (oid, "Stop Market", True)
-    assert status(exchange.cancel(COIN, oid)) == "success"
-    assert exchange.schedule_cancel(None)["status"] == "ok"
-    assert exchange.market_close(COIN)["status"] == "ok"
-
-
-def test_agents(exchange: Exchange, info: Info, url: str) -> None:
-    """An unnamed and a named agent are approved and trade for their master."""
-    for name in (None, "persist"):
-        answer, key = exchange.approve_agent(name)
-        assert answer["status"] == "ok"
-        agent = Exchange(Account.from_key(key), url, account_address=exchange.wallet.address)
-        resting = status(agent.order(COIN, True, 0.2, far_below(info), {"limit": {"tif": "Gtc"}}))["resting"]
-        assert [order["oid"] for order in info.open_orders(exchange.wallet.address)] == [resting["oid"]]
-        assert status(agent.cancel(COIN, resting["oid"])) == "success"
-        agent.session.close()
-        agent.info.session.close()
-    assert [agent["name"] for agent in info.extra_agents(exchange.wallet.address)] == ["persist"]
+def test_sub_account(exchange: Exchange, info: Info, url: str) -> None:
+    """A sub-account is created, funded, traded for by vaultAddress, and listed."""
+    sub = exchange.create_sub_account("maker")["response"]["data"]
+    assert exchange.sub_account_transfer(sub, True, 5_000_000_000)["status"] == "ok"
+    maker = Exchange(exchange.wallet, url, vault_address=sub)
+    oid = status(maker.order(COIN, True, 0.2, 1_100, {"limit": {"tif": "Alo"}}))["resting"]["oid"]
+    assert [order["oid"] for order in info.open_orders(sub)] == [oid]
+    assert status(maker.cancel(COIN, oid)) == "success"
+    assert [found["subAccountUser"] for found in info.query_sub_accounts(exchange.wallet.address)] == [sub]
+    maker.session.close()
+    maker.info.session.close()
 
 
 def test_transfer(exchange: Exchange, info: Info) -> None:
@@ -153,42 +132,26 @@ def test_refusals_are_errors_of_the_client(exchange: Exchange, url: str) -> None
     stranger.info.session.close()
 
 
-def test_streams(exchange: Exchange, url: str) -> None:
-    """Every subscription of the client's own example is heard, and an order's life arrives in it."""
-    me = exchange.wallet.address
-    listener = Info(url)
-    heard: dict[str, Any] = {}
-    complete = threading.Condition()
+def test_money_in_every_way(exchange: Exchange, info: Info) -> None:
+    """Between classes, to others, out of the venue; what is not here is refused, never a crash."""
+    me, other = exchange.wallet.address, Account.create().address
+    assert exchange.usd_class_transfer(10.0, to_perp=False)["status"] == "ok"
+    assert info.spot_user_state(me)["balances"][0]["total"] == "10.0"
+    assert exchange.spot_transfer(4.0, other, "USDC:0x6d1e7cde53ba9467b783cb7c530ce054")["status"] == "ok"
+    assert exchange.send_asset(other, "", "spot", "USDC:0x6d1e7cde53ba9467b783cb7c530ce054", 1.0)["status"] == "ok"
+    assert exchange.withdraw_from_bridge(5.0, me)["status"] == "ok"
+    assert exchange.approve_builder_fee(other, "0.01%")["status"] == "ok"
+    assert exchange.set_referrer("CODE")["response"] == "Referral code not registered"
+    assert exchange.vault_usd_transfer(other.lower(), True, 5)["response"] == f"Vault not registered: {other.lower()}"
+    spot = status(exchange.order("PURR/USDC", True, 20, 1.0, {"limit": {"tif": "Gtc"}}))
+    assert spot["error"] == "Insufficient spot balance asset=10000"
+    assert "error" in status(exchange.cancel("PURR/USDC", 5))
 
-    def hear(message: Any) -> None:
-        with complete:
-            heard[message["channel"]] = message["data"]
-            complete.notify_all()
 
-    subscriptions: list[dict[str, str]] = [
-        {"type": "allMids"},
-        {"type": "l2Book", "coin": COIN},
-        {"type": "trades", "coin": "PURR/USDC"},
-        {"type": "trades", "coin": COIN},
-        {"type": "userEvents", "user": me},
-        {"type": "userFills", "user": me},
-        {"type": "candle", "coin": COIN, "interval": "1m"},
-        {"type": "orderUpdates", "user": me},
-        {"type": "userFundings", "user": me},
-        {"type": "userNonFundingLedgerUpdates", "user": me},
-        {"type": "webData2", "user": me},
-        {"type": "bbo", "coin": COIN},
-        {"type": "activeAssetCtx", "coin": "BTC"},
-        {"type": "activeAssetCtx", "coin": "@1"},
-        {"type": "activeAssetData", "user": me, "coin": "BTC"},
-    ]
-    for subscription in subscriptions:
-        listener.subscribe(subscription, hear)
-    exchange.market_open(COIN, True, 0.05)
-    expected = {each["type"] for each in subscriptions} - {"userEvents"} | {"user", "activeSpotAssetCtx"}
-    with complete:
-        assert complete.wait_for(lambda: expected <= heard.keys(), timeout=30), expected - heard.keys()
-    listener.disconnect_websocket()
-    listener.session.close()
-    assert heard["user"]["fills"][0]["coin"] == COIN
-    assert heard["userFills"]["user"] == me.lower()
+def test_questions_that_are_none(info: Info) -> None:
+    """An unknown type, and a user that is no address, are errors of the client with the venue's text."""
+    for question in ({"type": "unheardOf"}, {"type": "openOrders", "user": "0x12"}):
+        with pytest.raises(ClientError) as refused:
+            info.post("/info", question)
+        assert refused.value.status_code == 422
+        assert refused.value.error_message.startswith("Failed to deserialize the JSON body into the target type")
