@@ -12,6 +12,7 @@ from typing import Annotated, Final, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from common.delays import Latency, UniformDelay
 from common.errors import ConfigFault
 from common.instrument import Instrument
 from common.units import MILLISECOND, Nanos
@@ -266,6 +267,7 @@ class VenueSim(Section, frozen=True, kw_only=True):
     equity_usd: Positive = 100_000.0
     cadence: Annotated[str, Meta(pattern="^(2025|2026)$")] = "2025"  # protocol: l2Book 0.5 s, or 5 s / 0.54 s fast
     data_age_ms: tuple[int, int] = (0, 0)  # every public message is held back for a time drawn from here
+    latency: Latency = Latency()  # on top of it, of everything in both directions
     trade_rate: Positive = 1.0  # multiplies the synthetic market's order flow
     # scheduleCancel needs so much traded volume; the venue asks for 1,000,000, 0 lets everyone
     schedule_cancel_volume_usd: Annotated[float, Meta(ge=0)] = 0.0
@@ -355,6 +357,15 @@ def _unreachable(mesh: Mesh) -> Iterator[str]:
             yield f'mesh.tcp.{service}: {text!r} is no address; write "127.0.0.1:7001" (and leave the next port free)'
 
 
+def _reversed(venue_sim: VenueSim) -> Iterator[str]:
+    if venue_sim.data_age_ms[0] > venue_sim.data_age_ms[1] or venue_sim.data_age_ms[0] < 0:
+        yield f"data_age_ms: {list(venue_sim.data_age_ms)} is no range; write [shortest, longest]"
+    for way in ("to_venue", "to_client"):
+        delay = getattr(venue_sim.latency, way)
+        if isinstance(delay, UniformDelay) and delay.least_ms > delay.most_ms:
+            yield f"latency.{way}: least_ms must not exceed most_ms"
+
+
 def _contradictions(settings: Settings) -> list[str]:
     """Say what no single key's type can: values that contradict each other."""
     faults = []
@@ -365,6 +376,7 @@ def _contradictions(settings: Settings) -> list[str]:
     if total > 1_200:
         faults.append(f"budget: the shares add up to {total}, the venue gives 1200 a minute; lower one of them")
     faults += _unreachable(settings.mesh)
+    faults += [f"venue_sim.{fault}" for fault in _reversed(settings.venue_sim)]
     if settings.canceller.schedule_horizon_ms >= 86_400_000:
         faults.append("canceller.schedule_horizon_ms: a horizon of a day or more protects nothing")
     for coin, limits in settings.coins.items():

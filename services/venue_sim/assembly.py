@@ -12,6 +12,7 @@ import msgspec
 
 from common import config
 from common.config import FillModel, Network
+from common.delays import Latency, UniformDelay
 from common.errors import ConfigFault
 from common.keys import PublicKeys
 from common.units import MICROS_PER_USD, Micros, Millis
@@ -33,6 +34,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     network: Network = Network.TESTNET
     cadence: str = "2025"
     data_age_ms: tuple[int, int] = (0, 0)
+    latency: Latency = Latency()
     trade_rate: float = 1.0
     schedule_cancel_volume: Micros = Micros(0)
     partial_fill_rests: bool = True
@@ -61,6 +63,7 @@ def plan_of(settings: config.Settings | None = None, public: PublicKeys | None =
         network=settings.venue.network,
         cadence=sim.cadence,
         data_age_ms=sim.data_age_ms,
+        latency=sim.latency,
         trade_rate=sim.trade_rate,
         schedule_cancel_volume=Micros(round(sim.schedule_cancel_volume_usd * MICROS_PER_USD)),
         partial_fill_rests=sim.partial_fill_rests,
@@ -115,7 +118,7 @@ def assemble(
     manners = Settings(
         network=plan.network,
         cadence=plan.cadence,
-        data_age_ms=plan.data_age_ms,
+        data_age=UniformDelay(least_ms=plan.data_age_ms[0], most_ms=plan.data_age_ms[1]),
         abort_unknown=plan.abort_unknown,
         seed=plan.seed,
         block_ms=plan.block_ms,

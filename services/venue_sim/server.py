@@ -21,11 +21,11 @@ import msgspec
 
 from common.units import MILLISECOND, Millis
 from services.venue_sim.connection import Answer, Connection, Socket
+from services.venue_sim.distance import Door
 from services.venue_sim.durable import Changes
-from services.venue_sim.faulty_venue import FaultyVenue
 from services.venue_sim.log_files import LogFiles
 from services.venue_sim.streams import Drop, Say
-from services.venue_sim.venue import Effect, HttpAnswer, Venue
+from services.venue_sim.venue import Effect, HttpAnswer
 
 HOST: Final = "127.0.0.1"
 IDLE_S_MAX: Final = 60.0  # the venue's own patience
@@ -45,9 +45,7 @@ class Store(Protocol):
 class Server:
     """One venue behind one port. `failed` is done when it cannot go on."""
 
-    def __init__(
-        self, venue: Venue | FaultyVenue, *, block_ms: int, log_files: LogFiles | None, store: Store | None
-    ) -> None:
+    def __init__(self, venue: Door, *, block_ms: int, log_files: LogFiles | None, store: Store | None) -> None:
         self._venue = venue
         self._block_s = block_ms / 1_000
         self._log_files = log_files

@@ -20,6 +20,7 @@ from common.process import EX_BUG, EX_OK
 from common.units import MILLISECOND, Millis
 from services.venue_sim.assembly import Plan, assemble
 from services.venue_sim.control import SOCKET, Control
+from services.venue_sim.distance import at_distance
 from services.venue_sim.faulty_venue import FaultyVenue
 from services.venue_sim.log_files import LogFiles
 from services.venue_sim.server import HOST, Server
@@ -43,7 +44,8 @@ async def serve(
     sequence = 0 if log_files is None else log_files.last_sequence
     venue = assemble(plan, Millis(time.time_ns() // MILLISECOND), saved, last_sequence=sequence, recording=recording)
     faulty = FaultyVenue(venue, Random(f"{plan.seed}/faults"), plan.account) if plan.faults else None
-    server = Server(faulty or venue, block_ms=plan.block_ms, log_files=log_files, store=store)
+    door = at_distance(faulty or venue, plan.latency, Random(f"{plan.seed}/latency"))
+    server = Server(door, block_ms=plan.block_ms, log_files=log_files, store=store)
     try:
         chosen = await server.start(port)
     except OSError as error:

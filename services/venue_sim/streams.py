@@ -22,7 +22,7 @@ from services.venue_sim import subscriptions as subs
 from services.venue_sim.address_limits import AddressLimits
 from services.venue_sim.broadcast import Broadcast
 from services.venue_sim.desk import Desk
-from services.venue_sim.hold_back import HoldBack
+from services.venue_sim.latency import Line
 from services.venue_sim.questions import Question
 
 ECHO_BYTES_MAX: Final = 1_000  # of a senseless frame in its error
@@ -82,7 +82,7 @@ class Streams:
         coins: frozenset[str],
         address: AddressLimits,
         abort_unknown: bool,
-        hold_back: HoldBack,
+        hold_back: Line[Say],
         sight: Callable[[str], None],
         noted: Callable[[int, str, str], None],
     ) -> None:
@@ -112,7 +112,7 @@ class Streams:
         found = self._of.pop(connection, None)
         for subscription in found or {}:
             self._forget(connection, subscription)
-        self._hold_back.forget(connection)
+        self._hold_back.forget(lambda key: isinstance(key, tuple) and key[0] == connection)
         return found is not None
 
     def _forget(self, connection: int, subscription: subs.Subscription) -> None:
@@ -230,13 +230,13 @@ class Streams:
 
     def release(self, now: Millis) -> list[Say]:
         """Let go what was held back until now."""
-        return [Say(*held) for held in self._hold_back.release(now)]
+        return self._hold_back.arrived(now)
 
     def _deliver(self, subscription: subs.Subscription, connections: list[int], text: bytes, now: Millis) -> list[Say]:
         if not subscription.public or self._hold_back.is_idle:
             return [Say(connection, text, subscription) for connection in connections]
         for connection in connections:
-            self._hold_back.hold(connection, subscription, text, now)
+            self._hold_back.send(Say(connection, text, subscription), now, (connection, subscription))
         return []
 
 

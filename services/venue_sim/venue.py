@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import msgspec
 
 from common.config import Network
+from common.delays import UniformDelay
 from common.instrument import Instrument
 from common.units import Millis
 from services.venue_sim import api, core, durable, payloads
@@ -25,7 +26,7 @@ from services.venue_sim.candles import Candles
 from services.venue_sim.core import Exchange
 from services.venue_sim.desk import Desk
 from services.venue_sim.durable import Changes
-from services.venue_sim.hold_back import HoldBack
+from services.venue_sim.latency import Line, is_none
 from services.venue_sim.questions import Reply
 from services.venue_sim.requests import Received, Reception, Refusal
 from services.venue_sim.rules import ExchangeConfig
@@ -96,7 +97,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     network: Network = Network.TESTNET
     cadence: str = "2025"
-    data_age_ms: tuple[int, int] = (0, 0)
+    data_age: UniformDelay = UniformDelay(least_ms=0, most_ms=0)  # of public messages
     abort_unknown: bool = True
     seed: int = 1
     block_ms: int = 70
@@ -124,7 +125,7 @@ class Venue:
             coins=frozenset((*instruments, *SPOT_PAIRS)),
             address=self._address,
             abort_unknown=settings.abort_unknown,
-            hold_back=HoldBack(settings.data_age_ms, Random(f"{settings.seed}/age")),
+            hold_back=Line(settings.data_age, Random(f"{settings.seed}/age")),
             sight=self._sight,
             noted=lambda number, event, detail: self._scribe.connection(self._now, number, event, detail),
         )
@@ -313,7 +314,7 @@ class Venue:
     @property
     def holds_back(self) -> bool:
         """Say whether `release` will ever have anything."""
-        return self._settings.data_age_ms[1] > 0
+        return not is_none(self._settings.data_age)
 
     def release(self, now: Millis) -> list[Effect]:
         """Let go the public messages that were held back until now."""

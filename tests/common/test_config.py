@@ -137,6 +137,15 @@ def test_no_limit_is_infinite(key: str, value: str) -> None:
             *("[risk]", "[canceller]\nschedule_horizon_ms = 86399999\n[risk]"),
             *("[canceller]\nschedule_horizon_ms = 86400000\n[risk]", "canceller.schedule_horizon_ms: a horizon"),
         ),
+        (
+            *("[risk]", "[venue_sim]\ndata_age_ms = [5, 5]\n[risk]", "[venue_sim]\ndata_age_ms = [6, 5]\n[risk]"),
+            "venue_sim.data_age_ms: [6, 5] is no range",
+        ),
+        (
+            *("[risk]", '[venue_sim.latency]\nto_venue = { kind = "uniform", least_ms = 5, most_ms = 5 }\n[risk]'),
+            '[venue_sim.latency]\nto_venue = { kind = "uniform", least_ms = 6, most_ms = 5 }\n[risk]',
+            "venue_sim.latency.to_venue: least_ms must not exceed most_ms",
+        ),
     ],
 )
 def test_contradictions_are_named(old: str, right: str, wrong: str, path: str) -> None:

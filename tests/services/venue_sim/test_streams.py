@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from common.delays import UniformDelay
 from services.venue_sim.venue import Settings
 from tests.services.venue_sim.door import ALICE, BOB, Door, limit, place, signed
 
@@ -193,7 +194,7 @@ def test_connections_are_limited() -> None:
 
 def test_held_back() -> None:
     """Public messages come late with their true times; acknowledgements and the account's own at once."""
-    door = Door(Settings(data_age_ms=(400, 400))).meet(ALICE).open(1)
+    door = Door(Settings(data_age=UniformDelay(least_ms=400, most_ms=400))).meet(ALICE).open(1)
     door.subscribe(1, type="bbo", coin="BTC").subscribe(1, type="orderUpdates", user=USER)
     assert door.channels(1) == ["subscriptionResponse"] * 2
     door.wait(400).heard(1)
