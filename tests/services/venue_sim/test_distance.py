@@ -1,4 +1,4 @@
-"""A venue far away, on virtual time: when orders arrive, when answers do, and that each connection keeps its order."""
+"""A venue far away, on virtual time: when orders and answers arrive, and in which order."""
 
 from random import Random
 
