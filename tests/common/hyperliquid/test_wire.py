@@ -1,34 +1,33 @@
 """Recorded traffic of the real venue through the one door, and the door itself."""
 
 import json
-import tarfile
 from collections import Counter
-from io import BytesIO
+from typing import Any
 
 import pytest
-import zstandard
 
 from common.hyperliquid import wire, wire_actions
 from common.instrument import Instrument
 from common.messages.market import Book, Trade
-from common.messages.venue import FillsQuery, MalformedVenueData, MetaQuery, StreamFills, VenueMeta
+from common.messages.venue import (
+    AccountQuery,
+    FillsQuery,
+    FundingQuery,
+    MalformedVenueData,
+    MetaQuery,
+    OpenOrdersQuery,
+    OrderStatusQuery,
+    RateLimitQuery,
+    StreamFills,
+    VenueMeta,
+)
 from common.units import Millis, Nanos
 from tests.common.hyperliquid.coins import COINS
-from tests.data import data_file
-
-FIXTURES = "J_hl_wire_fixtures"
-
-
-def unpacked(name: str) -> bytes:
-    with data_file(name).open("rb") as packed:
-        return zstandard.ZstdDecompressor().stream_reader(packed).read()
+from tests.recorded import RUST, archive, cassette, kept, node_fills, stream_messages
 
 
 def nautilus(name: str) -> bytes:
-    with tarfile.open(fileobj=BytesIO(unpacked(f"{FIXTURES}/nautilus_hyperliquid_test_data.tar.zst"))) as archive:
-        member = archive.extractfile(f"test_data/{name}")
-        assert member
-        return member.read()
+    return archive(RUST)[name]
 
 
 def test_the_door_opens() -> None:
@@ -41,18 +40,16 @@ def test_the_door_opens() -> None:
 def test_recorded_market_stream() -> None:
     """Books and trades of a real morning: every frame is understood, best first, with its stamp."""
     reader, counts = wire.FrameReader(COINS), Counter[str]()
-    for line in unpacked(f"{FIXTURES}/hftbacktest_btcusd_20250126.raw.zst").splitlines():
-        if not line.strip():
-            continue
-        frame = reader.read(line.split(b" ", 1)[1], Nanos(0))
+    for message in stream_messages():
+        frame = reader.read(json.dumps(message), Nanos(0))
         assert isinstance(frame, wire.Facts)
         assert frame.stamp_ms
-        for message in frame.messages:
-            assert isinstance(message, Book | Trade)
-            counts[type(message).__name__] += 1
-            if isinstance(message, Book):
-                assert len(message.bids) == len(message.asks) == 20
-                assert message.bids[0][0] < message.asks[0][0]
+        for fact in frame.messages:
+            assert isinstance(fact, Book | Trade)
+            counts[type(fact).__name__] += 1
+            if isinstance(fact, Book):
+                assert len(fact.bids) == len(fact.asks) == 20
+                assert fact.bids[0][0] < fact.asks[0][0]
     assert counts["Book"] == 46
     assert counts["Trade"] > 30
 
@@ -103,12 +100,76 @@ def test_recorded_fills_of_everybody() -> None:
         **COINS,
         "SOL": Instrument(coin="SOL", asset=5, size_decimals=2),
     }
-    elements = [
-        fill
-        for line in unpacked("E_hl_node_fills_20251027/node_fills_by_block_777010829_777011828.jsonl.zst").splitlines()
-        for _, fill in json.loads(line)["events"]
-        if fill["coin"] in universe and fill["feeToken"] == "USDC"
-    ]
+    elements = [fill for fill in node_fills() if fill["coin"] in universe and fill["feeToken"] == "USDC"]
     assert len(elements) > 200
     page = wire.decode_page(FillsQuery(Millis(0)), json.dumps(elements).encode(), universe)
     assert len(page.items) == len(elements)
+
+
+def as_today(recorded: Any) -> Any:
+    """Add what the venue sends since the recording was made."""
+    if isinstance(recorded, dict):
+        return {"time": 1, **recorded}
+    return [
+        {"origSz": each["sz"], "tid": number, "feeToken": "USDC", **each} if "sz" in each else each
+        for number, each in enumerate(recorded)
+    ]
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("test", "query"),
+    [
+        ("test_get_user_state", AccountQuery()),
+        ("test_get_open_orders", OpenOrdersQuery()),
+        ("test_get_frontend_open_orders", OpenOrdersQuery()),
+        ("test_user_rate_limit", RateLimitQuery()),
+        ("test_get_info", MetaQuery()),
+    ],
+)
+def test_answers_that_the_official_client_recorded(test: str, query: wire.WholeQuery) -> None:
+    """Accounts, orders, limits and the universe of the real venue, old recordings too."""
+    answer = json.dumps(as_today(cassette(test))).encode()
+    assert wire.decode_answer(query, answer, query_id=1, asked_at=Nanos(0), instruments=COINS)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("test", "query"),
+    [
+        ("test_get_user_fills", FillsQuery(Millis(0))),
+        ("test_get_user_fills_by_time", FillsQuery(Millis(0))),
+        ("test_user_funding_history_with_end_time", FundingQuery(Millis(0))),
+        ("test_user_funding_history_without_end_time", FundingQuery(Millis(0))),
+    ],
+)
+def test_pages_that_the_official_client_recorded(test: str, query: wire.PagedQuery) -> None:
+    """Fills and funding: every element counts, those of foreign coins by their time alone."""
+    elements = as_today(cassette(test))
+    assert len(wire.decode_page(query, json.dumps(elements).encode(), COINS).times) == len(elements) > 0
+
+
+@pytest.mark.data
+def test_recorded_orders_with_their_status() -> None:
+    """What historicalOrders said of orders is what orderStatus says of one."""
+    records = cassette("test_historical_orders")
+    instruments = {}
+    for coin, size in sorted((record["order"]["coin"], record["order"]["origSz"]) for record in records):
+        decimals = len(size.partition(".")[2].rstrip("0"))
+        instruments[coin] = Instrument(coin=coin, asset=0, size_decimals=decimals)
+    for record in records:
+        query = OrderStatusQuery("0x" + "0" * 32)
+        ours = {**record, "order": {**record["order"], "cloid": query.cloid}}  # we ask by our own names alone
+        answer = json.dumps({"status": "order", "order": ours}).encode()
+        assert wire.decode_answer(query, answer, query_id=1, asked_at=Nanos(0), instruments=instruments)
+
+
+@pytest.mark.data
+def test_recorded_account_in_debt() -> None:
+    """Raw USD may be negative; keys that a client's authors cut away are named."""
+    state = {"marginSummary": kept("http_clearinghouse_state_negative_total_raw_usd.json")["crossMarginSummary"]}
+    whole = {**kept("http_clearinghouse_state_negative_total_raw_usd.json"), **state}
+    answer = wire.decode_answer(
+        AccountQuery(), json.dumps(whole).encode(), query_id=1, asked_at=Nanos(0), instruments=COINS
+    )
+    assert answer
