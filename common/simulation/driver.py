@@ -58,6 +58,7 @@ class Seat:
     records: list[Message] = field(default_factory=list)
     actor: Actor[Any] | None = None
     epoch: int = 0
+    version: str = "simulation"  # of its code; peers of another do not trade together
     due: Nanos | None = None  # the actor's deadline, which changes only when it handles something
     frozen_until: Nanos = Nanos(0)
     exited: int | None = None
@@ -96,7 +97,7 @@ class Simulation:
         seat = self.seats[name]
         seat.epoch = max(seat.epoch + 1, 1_700_000_000 + self.now // SECOND)
         seat.exited = None
-        boot = Boot(epoch=seat.epoch, started_at=self.now, build="simulation")
+        boot = Boot(epoch=seat.epoch, started_at=self.now, build=seat.version)
         seat.actor = seat.build(boot, [_copied(row) for row in seat.records])
         seat.due = seat.actor.deadline()
         self._give(name, self._halt_directory())
@@ -233,7 +234,7 @@ class Simulation:
         seat = self.seats[name]
         assert seat.actor is not None
         beat = Heartbeat(
-            service=name, epoch=seat.epoch, state=seat.actor.state, build="simulation", detail=seat.actor.detail
+            service=name, epoch=seat.epoch, state=seat.actor.state, build=seat.version, detail=seat.actor.detail
         )
         self._publish(name, beat)
         self._give(name, self._halt_directory())

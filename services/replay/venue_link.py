@@ -55,6 +55,7 @@ class LocalVenue:
     ) -> None:
         self.venue: Venue | FaultyVenue = venue
         self.lines: list[witness.AnyLine] = []
+        self.lost_orders = 0.0  # share of order_management's posts that never arrive
         self.lost_answers = 0.0  # share of the answers to posts that never arrive
         self._settings = settings
         self._chance = chance
@@ -160,6 +161,10 @@ class LocalVenue:
         self._later.append((self._delay(now), self._ticket, service, effect))
 
     def _on_post(self, service: str, post: Post, now: Nanos) -> None:
+        if service == "order_management" and self._chance.random() < self.lost_orders:
+            lost = PostFailed(post_id=post.post_id, sent=True, reason="lost")
+            self._arrivals.append((Nanos(now + 2_000 * MILLISECOND), service, lost))
+            return
         self._posts[service, post.post_id] = wire.posted_items(post.body)
         frame = wire.post_frame(post.post_id, post.body).decode()
         self._take(self.venue.text(self._current[service], frame, self._venue_ms(now)), now)
