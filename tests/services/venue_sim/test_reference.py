@@ -1,99 +1,42 @@
 """Random actions on the exchange and on a slow reference: same books, fills, positions and money."""
 
-from decimal import Decimal
-from typing import TypeAlias
+from decimal import Decimal, localcontext
+from random import Random
+from typing import Final
 
 import msgspec
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import event, given, settings
 
-from common.units import Side
+from common.units import Side, Ticks
 from services.venue_sim.api import (
-    Action,
+    ActionAnswer,
     ActionRequest,
-    CancelOrders,
-    CancelTarget,
+    Block,
     Filled,
-    ModifyOrders,
-    ModifyTarget,
-    OrderSpec,
-    PlaceOrders,
+    FillEvent,
+    OracleUpdate,
     Refused,
     Resting,
     Status,
-    Tif,
+    Waiting,
 )
 from services.venue_sim.core import Exchange
-from services.venue_sim.rules import FEE_ACCOUNT
-from tests.services.venue_sim.reference import Item, Reference
-from tests.services.venue_sim.stage import ALICE, BLOCK_MS, BOB, BTC, CAROL, START_MS, config
+from services.venue_sim.notes import RateNote
+from services.venue_sim.rules import FEE_ACCOUNT, FUNDING_ACCOUNT, LIQUIDATOR
+from tests.services.venue_sim.reference_venue import ReferenceVenue
+from tests.services.venue_sim.stage import ALICE, BOB, BTC, CAROL, START_MS, config
+from tests.services.venue_sim.wishes import BLOCKS, BlockOfWishes, action, random_block, rank, tell
 
-USERS = [ALICE, BOB, CAROL]
-EQUITY = Decimal(10_000_000)
-
-
-class Wish(msgspec.Struct, frozen=True):
-    """One random action; cancels and modifies name the order asked for `target` actions earlier."""
-
-    user: str
-    kind: str
-    side: Side
-    price: int
-    lots: int
-    tif: Tif
-    reduce_only: bool
-    target: int
-
-
-Streams: TypeAlias = list[list[Wish]]
-
-WISHES = st.builds(
-    Wish,
-    user=st.sampled_from([ALICE, ALICE, BOB, BOB, CAROL]),
-    kind=st.sampled_from(["place", "place", "place", "cancel", "modify"]),
-    side=st.sampled_from([Side.BUY, Side.SELL]),
-    price=st.integers(99_996, 100_004),
-    lots=st.one_of(st.integers(8, 11), st.integers(8, 11), st.integers(20, 200)),
-    tif=st.sampled_from([Tif.ALO, Tif.GTC, Tif.GTC, Tif.IOC]),
-    reduce_only=st.sampled_from([False, False, False, True]),
-    target=st.integers(0, 8),
-)
-STREAMS = st.lists(st.lists(WISHES, max_size=6), max_size=25)
-
-
-def name(number: int) -> str:
-    return f"0x{number:032x}"
-
-
-def spec(wish: Wish, number: int) -> OrderSpec:
-    return OrderSpec(
-        coin="BTC",
-        side=wish.side,
-        ticks=BTC.ticks(str(wish.price)),
-        lots=BTC.lots(Decimal(wish.lots).scaleb(-5)),
-        tif=wish.tif,
-        reduce_only=wish.reduce_only,
-        cloid=name(number),
-    )
-
-
-def item(wish: Wish, number: int) -> Item:
-    size, sign = Decimal(wish.lots).scaleb(-5), wish.side.sign
-    return Item(name(number), wish.user, sign, Decimal(wish.price), size, wish.tif.value, wish.reduce_only)
-
-
-def action(wish: Wish, number: int) -> Action:
-    target = name(max(0, number - wish.target))
-    if wish.kind == "cancel":
-        return CancelOrders((CancelTarget(coin="BTC", ref=target),))
-    if wish.kind == "modify":
-        return ModifyOrders((ModifyTarget(ref=target, order=spec(wish, number)),))
-    return PlaceOrders((spec(wish, number),))
-
-
-def rank(wish: Wish) -> int:
-    """Makers, cancels, takers."""
-    return 1 if wish.kind == "cancel" else 0 if wish.tif is Tif.ALO else 2
+USERS: Final = [ALICE, BOB, CAROL]
+EQUITY: Final = Decimal(3_000)
+DIGITS: Final = 60
+EVERYTHING: Final = {
+    *("filled", "canceled", "selfTradeCanceled", "marginCanceled", "reduceOnlyCanceled", "siblingFilledCanceled"),
+    *("liquidatedCanceled", "scheduledCancel", "badAloPxRejected", "iocCancelRejected", "perpMarginRejected"),
+    *("reduceOnlyRejected", "minTradeNtlRejected", "badTriggerPxRejected", "marketOrderNoLiquidityRejected"),
+    *("Open Long", "Open Short", "Close Long", "Close Short", "Long > Short", "Short > Long", "Auto-Deleveraging"),
+    *("Liquidated Cross Long", "Liquidated Cross Short", "Liquidated Isolated Long", "Liquidated Isolated Short"),
+}
 
 
 def word(status: Status) -> str:
@@ -102,130 +45,152 @@ def word(status: Status) -> str:
             return "resting"
         case Filled():
             return "filled"
-        case Refused():
+        case Refused() | Waiting():
             return status.text
         case _:
             return "success"
 
 
-def on_reference(reference: Reference, wish: Wish, number: int) -> str:
-    target = name(max(0, number - wish.target))
-    if wish.kind == "cancel":
-        return reference.cancel(wish.user, target)
-    if wish.kind == "modify":
-        return reference.modify(wish.user, target, item(wish, number))
-    return reference.place(item(wish, number))
+def words(answer: ActionAnswer) -> list[str]:
+    return [word(status) for status in answer.statuses] or [answer.error]
 
 
-def live(streams: Streams) -> tuple[Exchange, list[bytes], list[list[tuple[int, Wish, str]]]]:
-    """Run the exchange; return it, its blocks as bytes, and who was answered what in which order."""
-    exchange = Exchange(msgspec.structs.replace(config(), equity=int(EQUITY * 1_000_000)), START_MS)
-    for user in USERS:
-        exchange.sight(user)
-    blocks, story, number = [], [], 0
-    for count, wishes in enumerate(streams):
-        asked = {}
-        for wish in wishes:
-            number += 1
-            asked[number] = wish
-            request = ActionRequest(
-                request_id=number, signer=wish.user, nonce=START_MS + number, action=action(wish, number)
+def usd(micros: int) -> Decimal:
+    return Decimal(micros).scaleb(-6)
+
+
+class Twins:
+    """Both exchanges, block by block."""
+
+    def __init__(self) -> None:
+        self.exchange = Exchange(msgspec.structs.replace(config(), equity=int(EQUITY * 1_000_000)), START_MS)
+        for user in USERS:
+            self.exchange.sight(user)
+        self.reference = ReferenceVenue(USERS, EQUITY, BTC.price(self.exchange.info.mark("BTC")))
+        self.reference.now_ms = START_MS
+        self.now_ms = START_MS
+        self.number = 0
+
+    def block(self, asked: BlockOfWishes) -> Block:
+        """Do the same on both; compare the answers."""
+        self.now_ms += asked.pause_ms
+        self.reference.begin(self.now_ms)
+        numbered = [(self.number + place, wish) for place, wish in enumerate(asked.wishes, start=1)]
+        self.number += len(numbered)
+        for number, wish in numbered:
+            deed = action(wish, number, self.now_ms)
+            self.exchange.submit(
+                ActionRequest(request_id=number, signer=wish.user, nonce=self.now_ms + number, action=deed)
             )
-            exchange.submit(request)
-        block = exchange.step(START_MS + (count + 1) * BLOCK_MS)
-        blocks.append(msgspec.msgpack.encode(block))
-        story.append(
-            [(each.request_id, asked[each.request_id], word(each.statuses[0])) for each in block.answers],
-        )
-    return exchange, blocks, story
-
-
-def retell(streams: Streams) -> tuple[Reference, list[list[tuple[int, Wish, str]]]]:
-    reference = Reference(USERS, EQUITY)
-    story, number = [], 0
-    for wishes in streams:
-        numbered = []
-        for wish in wishes:
-            number += 1
-            numbered.append((number, wish))
+        if asked.oracle is not None:
+            self.exchange.feed(OracleUpdate("BTC", Ticks(BTC.ticks(str(asked.oracle)))))
+        block = self.exchange.step(self.now_ms)
         numbered.sort(key=lambda pair: rank(pair[1]))
-        story.append([(each, wish, on_reference(reference, wish, each)) for each, wish in numbered])
-    return reference, story
+        expected = [(number, wish, tell(self.reference, wish, number)) for number, wish in numbered]
+        for answer, (number, wish, starts) in zip(block.answers, expected, strict=True):
+            told = words(answer)
+            assert answer.request_id == number
+            assert len(told) == len(starts), (wish, told, starts)
+            for text, start in zip(told, starts, strict=True):
+                assert text.startswith(start), (wish, told, starts)
+                assert bool(text) is bool(start), (wish, told, starts)
+        self._settle(block)
+        return block
 
+    def _settle(self, block: Block) -> None:
+        pricing = self.exchange.floor.coins["BTC"].pricing
+        rates = [note.rate for note in block.story if isinstance(note, RateNote) and note.coin == "BTC"]
+        self.reference.settle(
+            BTC.price(pricing.mark),
+            BTC.price(pricing.oracle),
+            rates[0] if rates else None,
+            moved=pricing._marked_ms == self.now_ms,
+        )
 
-def compare_money(exchange: Exchange, reference: Reference) -> None:
-    for user, purse in reference.purses.items():
-        account = exchange._floor.accounts[user]
+    # --- what must be the same ---
+
+    def compare(self) -> None:
+        self._compare_books()
+        for user in USERS:
+            self._compare_account(user)
+        accounts, reference = self.exchange.floor.accounts, self.reference
+        vault = accounts[LIQUIDATOR]
+        assert usd(vault.cash) == reference.vault.cash
+        assert BTC.size(vault.lots("BTC")) == reference.vault.position
+        assert usd(accounts[FEE_ACCOUNT].cash) == reference.fees
+        assert usd(accounts[FUNDING_ACCOUNT].cash) == reference.pot
+        assert usd(self.exchange.info.total_money()) == EQUITY * len(USERS)
+
+    def _compare_account(self, user: str) -> None:
+        account, purse = self.exchange.floor.accounts[user], self.reference.purses[user]
+        held = account.holding("BTC")
+        assert BTC.size(held.lots) == purse.position
+        assert (usd(held.cost), usd(held.cash), usd(account.cash)) == (purse.cost, purse.own, purse.cash)
         fills = [
             (
                 each.cloid,
                 BTC.price(each.ticks),
                 BTC.size(each.lots),
                 BTC.size(each.start_position),
-                Decimal(each.closed_pnl).scaleb(-6),
-                Decimal(each.fee).scaleb(-6),
+                usd(each.closed_pnl),
+                usd(each.fee),
             )
-            for each in exchange.info.fills(user)
+            for each in self.exchange.info.fills(user)
         ]
         assert fills == purse.fills
-        assert BTC.size(account.lots("BTC")) == purse.position
-        assert Decimal(account.holding("BTC").cost).scaleb(-6) == purse.cost
-        assert Decimal(account.cash).scaleb(-6) == purse.cash
-        ends = {
-            record.order.cloid: record.status
-            for record in exchange.info.historical_orders(user)
-            if record.order.cloid is not None
-        }
-        for cloid, status in ends.items():
-            assert cloid is not None
-            assert reference.ends[cloid] == status
-    assert Decimal(exchange._floor.accounts[FEE_ACCOUNT].cash).scaleb(-6) == reference.fees
-    assert Decimal(exchange.info.total_money()).scaleb(-6) == EQUITY * len(USERS)
+        living = [(view.cloid, BTC.size(view.lots)) for view in self.exchange.info.open_orders(user)]
+        assert living == [(item.name, item.size) for item in self.reference.open if item.user == user]
+        for record in self.exchange.info.historical_orders(user):
+            if record.order.cloid is not None:
+                assert record.status == self.reference.ends[record.order.cloid]
+
+    def _compare_books(self) -> None:
+        for side in (Side.BUY, Side.SELL):
+            queued = [
+                (order.cloid, BTC.price(order.ticks), BTC.size(order.lots))
+                for queue in self.exchange.floor.coins["BTC"].book.own(side)
+                for order in queue.orders.values()
+            ]
+            resting = [each for each in self.reference.resting if each.sign == side.sign]
+            expected = sorted(resting, key=lambda each: -each.price * side.sign)
+            assert queued == [(each.name, each.price, each.size) for each in expected]
 
 
-def compare_books(exchange: Exchange, reference: Reference) -> None:
-    for side in (Side.BUY, Side.SELL):
-        queued = [
-            (order.cloid, BTC.price(order.ticks), BTC.size(order.lots))
-            for queue in exchange._floor.coins["BTC"].book.own(side)
-            for order in queue.orders.values()
-        ]
-        expected = sorted(
-            (each for each in reference.resting if each.sign == side.sign), key=lambda each: -each.price * side.sign
-        )
-        assert queued == [(each.name, each.price, each.size) for each in expected]
+@settings(max_examples=200, deadline=None)
+@given(blocks=BLOCKS)
+def test_same_as_the_slow_reference(blocks: list[BlockOfWishes]) -> None:
+    """All types of actions, triggers, funding and liquidation: same answers, books, fills, statuses, money."""
+    twins = Twins()
+    with localcontext(prec=DIGITS):
+        for asked in blocks:
+            twins.block(asked)
+            twins.compare()
+    for status in {*twins.reference.ends.values()}:
+        event(status)
 
 
-@settings(max_examples=400, deadline=None)
-@given(streams=STREAMS)
-def test_same_as_the_slow_reference(streams: Streams) -> None:
-    """Placing, engine, changing and positions, all rules at once: answers, books, fills, statuses, money."""
-    exchange, _, told = live(streams)
-    reference, expected = retell(streams)
-    for block, wanted in zip(told, expected, strict=True):
-        for (number, wish, text), (same, _, start) in zip(block, wanted, strict=True):
-            assert number == same
-            assert text.startswith(start), (wish, text, start)
-    compare_books(exchange, reference)
-    compare_money(exchange, reference)
+def test_long_lives() -> None:
+    """Hundreds of blocks around a wandering price: everything that can happen to an order or an account does."""
+    seen: set[str] = set()
+    with localcontext(prec=DIGITS):
+        for seed in range(6):
+            chance, oracle, twins = Random(seed), 100_000, Twins()
+            for number in range(250):
+                oracle = min(max(oracle + chance.choice((-1, 1)) * chance.choice((0, 50, 300, 2_000)), 80_000), 120_000)
+                block = twins.block(random_block(chance, oracle))
+                seen |= {each.direction for each in block.events if isinstance(each, FillEvent)}
+                if number % 25 == 0:
+                    twins.compare()
+            twins.compare()
+            seen |= {*twins.reference.ends.values()}
+    assert seen >= EVERYTHING, EVERYTHING - seen
 
 
 @settings(max_examples=50, deadline=None)
-@given(streams=STREAMS)
-def test_equal_streams_give_equal_bytes(streams: Streams) -> None:
+@given(blocks=BLOCKS)
+def test_equal_streams_give_equal_bytes(blocks: list[BlockOfWishes]) -> None:
     """The exchange draws no chance: the same stream gives the same blocks, byte for byte."""
-    assert live(streams)[1] == live(streams)[1]
-
-
-@settings(max_examples=100, deadline=None)
-@given(streams=STREAMS)
-def test_books_are_never_crossed(streams: Streams) -> None:
-    """After every stream the best bid is below the best ask, and levels sum their orders."""
-    exchange, _, _ = live(streams)
-    book = exchange._floor.coins["BTC"].book
-    bid, ask = book.bbo()
-    assert bid is None or ask is None or bid < ask
-    for side in (book.bids, book.asks):
-        for queue in side:
-            assert queue.lots == sum(order.lots for order in queue.orders.values())
-            assert queue.count == len(queue.orders)
+    first, second = Twins(), Twins()
+    with localcontext(prec=DIGITS):
+        for asked in blocks:
+            assert msgspec.msgpack.encode(first.block(asked)) == msgspec.msgpack.encode(second.block(asked))
