@@ -1,4 +1,4 @@
-"""Same seed, same bytes in the witness log, whatever the order of Python's sets and dictionaries of strings."""
+"""Same seed, same bytes in the witness log, whatever the order of Python's sets of strings."""
 
 import os
 import subprocess
