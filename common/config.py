@@ -178,11 +178,23 @@ class Canceller(Section, frozen=True, kw_only=True):
 
 
 class Estimation(Section, frozen=True, kw_only=True):
-    half_life_s: Positive = 60.0
+    half_life_s: Positive = 60.0  # of volatility
     fast_half_life_s: Positive = 10.0
+    slow_half_life_s: Positive = 300.0
     sigma_prior_per_sqrt_s: Positive = 0.0001
     microprice_tilt: Annotated[float, Meta(ge=0, le=1)] = 0.5  # share of the half-spread at most
     warm_up_ms: Annotated[int, Meta(ge=0)] = 15_000
+    variance_window_s: Annotated[float, Meta(ge=2)] = 10.0  # of realised variance, for the process that drives it
+    variance_half_life_s: Positive = 7_200.0
+    arrival_from_bps: Positive = 0.5  # depths at which we quote: market orders are counted from here
+    arrival_to_bps: Positive = 3.0  # and told apart up to here
+    arrival_half_life_s: Positive = 600.0
+    arrival_k_prior_per_bps: Positive = 1.0
+    arrival_a_prior_per_s: Positive = 0.2
+    vpin_bucket_usd: Positive = 100_000.0
+    momentum_threshold: Positive = 5.0  # sigmas of a move within 0.5 or 1 s from which the quotes in its way are pulled
+    cascade_pull_severity: Annotated[float, Meta(gt=0, lt=1)] = 0.5
+    markout_half_life_s: Positive = 3_600.0
 
 
 class Strategy(Section, frozen=True, kw_only=True):
@@ -390,6 +402,8 @@ def _contradictions(settings: Settings) -> list[str]:
             faults.append(f"coins.{coin}.max_position_usd: exceeds signer.max_position_usd")
     if settings.risk.max_hourly_loss_usd > settings.risk.max_daily_loss_usd:
         faults.append("risk.max_hourly_loss_usd: must not exceed max_daily_loss_usd, which would always come first")
+    if settings.estimation.arrival_from_bps >= settings.estimation.arrival_to_bps:
+        faults.append("estimation.arrival_from_bps: must be below arrival_to_bps: between them depths are told apart")
     unit_ms = settings.liveness.unit_ms
     if settings.liveness.order_management_silence > settings.liveness.risk_silence:
         faults.append("liveness: order_management_silence must not exceed risk_silence: each acts before the next")

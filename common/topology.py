@@ -15,18 +15,23 @@ from common.messages import (
     Approved,
     ArmAnswer,
     ArmRequest,
+    ArrivalEstimate,
     AssetContext,
+    Attribution,
     Book,
     CancelAnswer,
     CancellerStatus,
     CancelRequest,
+    CascadeEstimate,
     Estimate,
     Exposure,
     FeedHealth,
     Fill,
+    FlowEstimate,
     Halt,
     HaltNotice,
     LiveOrders,
+    MarkoutEstimate,
     Message,
     NoopRequest,
     NoopSigned,
@@ -41,6 +46,7 @@ from common.messages import (
     SnapshotRequest,
     TopOfBook,
     Trade,
+    VolatilityEstimate,
 )
 
 ACTORS: Final = MESH_SERVICES
@@ -48,7 +54,10 @@ OUTSIDERS: Final = ("cli",)  # may ask, binds nothing
 
 PRODUCER: Final[dict[type[Message], str]] = {
     **dict.fromkeys((Book, TopOfBook, Trade, AssetContext, FeedHealth), "market_data"),
-    Estimate: "estimation",
+    **dict.fromkeys(
+        (Estimate, VolatilityEstimate, ArrivalEstimate, FlowEstimate, CascadeEstimate, MarkoutEstimate, Attribution),
+        "estimation",
+    ),
     QuoteTarget: "strategy",
     **dict.fromkeys((Fill, Position, PendingExposure, LiveOrders, OrderCounts, Reconciled), "order_management"),
     **dict.fromkeys((Posture, Exposure, Account, AddressBudget, Halt, RiskCounts, Approved), "risk"),

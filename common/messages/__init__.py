@@ -1,6 +1,6 @@
 """Every message that crosses a process boundary or reaches an actor, and its bytes.
 
-Reading order: base -> market -> orders -> safety -> venue, by producer; then the codec below.
+Reading order: base -> market -> estimates -> orders -> safety -> venue, by producer; then the codec below.
 Rules
   1. A message is a fact or a request: frozen, and named without verbs like Process or Handle.
   2. Prices and sizes are whole ticks and lots, money is Decimal or micro-USD; `*_ms` is venue time,
@@ -33,7 +33,27 @@ from common.messages.base import (
     Stopping,
     Wake,
 )
-from common.messages.market import AssetContext, Book, Estimate, FeedHealth, QuoteLevel, QuoteTarget, TopOfBook, Trade
+from common.messages.estimates import (
+    ArrivalEstimate,
+    ArrivalSide,
+    Attribution,
+    CascadeEstimate,
+    FlowEstimate,
+    Markout,
+    MarkoutEstimate,
+    VolatilityEstimate,
+)
+from common.messages.market import (
+    AssetContext,
+    Book,
+    Estimate,
+    FeedHealth,
+    QuoteLevel,
+    QuoteTarget,
+    Regime,
+    TopOfBook,
+    Trade,
+)
 from common.messages.orders import (
     ApprovalRequest,
     BootRecord,
@@ -108,6 +128,8 @@ MESSAGES: Final[tuple[type[Message], ...]] = (
     *(SnapshotRequest, Snapshot, HaltNotice, ArmRequest, ArmAnswer, Ack),
     # market
     *(Book, TopOfBook, Trade, AssetContext, FeedHealth, Estimate, QuoteTarget),
+    # estimates
+    *(VolatilityEstimate, ArrivalEstimate, FlowEstimate, CascadeEstimate, MarkoutEstimate, Attribution),
     # orders
     *(Fill, Position, PendingExposure, LiveOrders, OrderCounts, ApprovalRequest, NoopRequest, CancelRequest),
     *(Reconciled, BootRecord, IntentRecord, TransitionRecord, FillRecord, FindingRecord),
@@ -135,6 +157,7 @@ MESSAGES: Final[tuple[type[Message], ...]] = (
 FULL_STATE: Final = frozenset(
     {
         *(Book, TopOfBook, AssetContext, FeedHealth, Estimate, QuoteTarget),
+        *(VolatilityEstimate, ArrivalEstimate, FlowEstimate, CascadeEstimate, MarkoutEstimate, Attribution),
         *(Position, PendingExposure, LiveOrders, OrderCounts, Reconciled),
         *(Posture, Exposure, Account, AddressBudget, Halt, RiskCounts, CancellerStatus, Heartbeat),
     }
@@ -187,7 +210,10 @@ __all__ = [
     "ArmAnswer",
     "ArmRecord",
     "ArmRequest",
+    "ArrivalEstimate",
+    "ArrivalSide",
     "AssetContext",
+    "Attribution",
     "Book",
     "BootRecord",
     "Cancel",
@@ -195,6 +221,7 @@ __all__ = [
     "CancelOutcome",
     "CancelRequest",
     "CancellerStatus",
+    "CascadeEstimate",
     "CheckpointRecord",
     "DayRecord",
     "DecisionRecord",
@@ -205,6 +232,7 @@ __all__ = [
     "Fill",
     "FillRecord",
     "FindingRecord",
+    "FlowEstimate",
     "FundingPayments",
     "FundingRecord",
     "Halt",
@@ -217,6 +245,8 @@ __all__ = [
     "LiveOrder",
     "LiveOrders",
     "MalformedVenueData",
+    "Markout",
+    "MarkoutEstimate",
     "Message",
     "Missed",
     "ModifyIntent",
@@ -238,6 +268,7 @@ __all__ = [
     "QuoteLevel",
     "QuoteTarget",
     "Reconciled",
+    "Regime",
     "RiskCounts",
     "SendFailed",
     "ServiceState",
@@ -262,6 +293,7 @@ __all__ = [
     "VenueRateLimit",
     "VenueTime",
     "Veto",
+    "VolatilityEstimate",
     "Wake",
     "decode",
     "encode",

@@ -1,5 +1,7 @@
 """Facts about the market, from the venue's feed to the quoted ladder. Prices in ticks, sizes in lots."""
 
+from enum import StrEnum
+
 import msgspec
 
 from common.messages.base import Message
@@ -64,7 +66,16 @@ class FeedHealth(Message, frozen=True, kw_only=True):
     reconnects: int = 0
 
 
-# --- estimation --------------------------------------------------------------------------------
+# --- estimation; what is said once a second is in estimates.py ------------------------------------
+
+
+class Regime(StrEnum):
+    """How the market moves now against how it has been moving."""
+
+    CALM = "calm"
+    NORMAL = "normal"
+    VOLATILE = "volatile"
+    EXTREME = "extreme"
 
 
 class Estimate(Message, frozen=True, kw_only=True):
@@ -82,6 +93,9 @@ class Estimate(Message, frozen=True, kw_only=True):
     confidence: float  # 0..1
     warm: bool
     missed: int = 0  # trades that never reached me
+    regime: Regime = Regime.NORMAL
+    pull_bids: bool = False  # the mid falls so fast that bids would be run over
+    pull_asks: bool = False
 
 
 # --- strategy ----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Estimation: fair price and volatility of each coin, with unit, time, sample count and confidence.
+"""Estimation: what each coin is worth, how it moves, who trades it and what our fills cost, always with its doubt.
 
 Rules
   1. Every book or top of book that is not older than the last gives an Estimate; a late one is counted and ignored.
@@ -6,7 +6,9 @@ Rules
   3. Volatility is never below half a legal price step per grid step: a price that has not moved is not certain.
   4. A feed that is not fresh breaks the chain: no return joins the prices before and after.
   5. Warm is earned live, by `estimation.warm_up_ms` of samples since the start; it is never restored.
-  6. Trades that never arrived are counted and said.
+  6. Trades and fills that never arrived are counted and said.
+  7. Slower estimates follow an Estimate once a second; that of cascades also after every burst.
+  8. Fits run in slices of their own, on deadlines, never while a message waits.
 """
 
 from typing import Final, TypeAlias, assert_never
@@ -15,85 +17,91 @@ from common.actor import Boot, Effect, Exit, Send
 from common.config import Settings
 from common.instrument import Instrument
 from common.messages import (
+    AssetContext,
     Book,
-    Estimate,
     FeedHealth,
+    Fill,
+    LiveOrders,
     Missed,
+    Position,
     ServiceState,
     Stopping,
     TopOfBook,
     Trade,
     Wake,
-    topic,
 )
-from common.touch import Touch
-from common.units import Nanos
-from services.estimation.fair_price import fair_ticks
-from services.estimation.volatility import GRID_S, Volatility
+from common.units import SECOND, Nanos
+from services.estimation.coin import CoinEstimators
+from services.estimation.statements import cascade, estimate, every_second
 
-Inbox: TypeAlias = Wake | Stopping | Missed | Book | TopOfBook | Trade | FeedHealth
+Fact: TypeAlias = Missed | Book | TopOfBook | Trade | FeedHealth | AssetContext | Fill | LiveOrders | Position
+Inbox: TypeAlias = Wake | Stopping | Fact
 
-TRADE_TOPIC: Final = topic(Trade)
+SAY_EVERY: Final = Nanos(1 * SECOND)
 
 
 class CoinEstimation:
-    """One coin's estimators."""
+    """One coin: hears its facts, says what follows."""
 
     def __init__(self, instrument: Instrument, settings: Settings) -> None:
-        estimation = settings.estimation
-        self._instrument = instrument
-        self._tilt = estimation.microprice_tilt
-        self._volatility = Volatility(
-            half_life_s=estimation.half_life_s,
-            fast_half_life_s=estimation.fast_half_life_s,
-            prior=estimation.sigma_prior_per_sqrt_s,
-            warm_up_ms=estimation.warm_up_ms,
-        )
-        self._touch: Touch | None = None
+        self.estimators = CoinEstimators(instrument, settings)
+        self._say_at = Nanos(0)
+        self._bursts = 0  # that were said
         self.feed_reason = "no word of the feed yet"
         self.estimated = False
-        self.late = 0
-        self.trades = 0
-        self.missed = 0
 
-    def take(self, message: Book | TopOfBook, now: Nanos) -> Estimate | None:
-        """Learn from one view of the market; None when it is late or no market."""
-        touch = Touch.of(message)
-        if touch.is_older_than(self._touch):
-            self.late += 1
-            return None
-        fair = fair_ticks(touch, self._tilt)
-        mid = touch.mid_ticks
-        if fair is None or mid is None:
-            return None
-        self._touch = touch
-        self._volatility.add(fair, touch.venue_ms)
+    def hear(self, message: Fact, now: Nanos) -> list[Effect]:
+        said: list[Effect] = []
+        match message:
+            case Book() | TopOfBook():
+                said = self._on_touch(message, now)
+            case Trade():
+                self.estimators.on_trade(message)
+            case FeedHealth():
+                self.feed_reason = message.reason
+                if not message.fresh:
+                    self.estimators.restart()
+            case AssetContext():
+                self.estimators.on_context(message)
+            case Fill():
+                self.estimators.on_fill(message)
+            case LiveOrders():
+                self.estimators.on_orders(message)
+            case Position():
+                self.estimators.on_position(message)
+            case Missed():
+                self.estimators.on_missed(message)
+            case _:
+                assert_never(message)
+        return said + self._on_bursts()
+
+    def _on_touch(self, message: Book | TopOfBook, now: Nanos) -> list[Effect]:
+        view = self.estimators.on_touch(message, now)
+        if view is None:
+            return []
         self.estimated = True
-        return self._estimate(touch, mid, fair, now)
+        said: list[Effect] = [Send(estimate(self.estimators, view))]
+        if now >= self._say_at:
+            self._say_at = Nanos(now + SAY_EVERY)
+            said += [Send(slow) for slow in every_second(self.estimators, view)]
+            self.estimators.refit.begin(now)
+        return said
 
-    def on_health(self, health: FeedHealth) -> None:
-        self.feed_reason = health.reason
-        if not health.fresh:
-            self._touch = None
-            self._volatility.restart()
+    def _on_bursts(self) -> list[Effect]:
+        view = self.estimators.view
+        if self.estimators.bursts == self._bursts or view is None:
+            return []
+        self._bursts = self.estimators.bursts
+        return [Send(cascade(self.estimators, view))]
 
-    def _estimate(self, touch: Touch, mid: float, fair: float, now: Nanos) -> Estimate:
-        beliefs = self._volatility.volatilities()
-        floor = self._instrument.step(int(mid)) / 2 / mid / GRID_S**0.5
-        return Estimate(
-            coin=self._instrument.coin,
-            as_of=min(touch.received_at, now),
-            book_venue_ms=touch.venue_ms,
-            mid_ticks=mid,
-            fair_ticks=fair,
-            sigma_per_sqrt_s=max(floor, beliefs.clean),
-            sigma_total_per_sqrt_s=max(floor, beliefs.total),
-            jump_ratio=beliefs.jump_ratio,
-            effective_samples=beliefs.effective_samples,
-            confidence=beliefs.confidence,
-            warm=beliefs.warm,
-            missed=self.missed,
-        )
+    @property
+    def troubles(self) -> list[str]:
+        """What a person should know of my input, beside the feed's health."""
+        known = self.estimators
+        lost = (("trades", known.missed, known.trades), ("fills", known.missed_fills, known.markouts.fills))
+        said = [f"{missed} of {missed + came} {what} never arrived" for what, missed, came in lost if missed]
+        said += [f"{known.late} late"] if known.late else []
+        return said + ([f"{known.refused} unusable"] if known.refused else [])
 
 
 class Estimation:
@@ -109,15 +117,16 @@ class Estimation:
             case Stopping():
                 return [Exit(0, "stopped as asked")]
             case Wake():
+                for coin in self._coins.values():
+                    coin.estimators.refit.work(now)
                 return []
-            case Book() | TopOfBook() | Trade() | Missed() | FeedHealth():
-                coin = self._coins.get(message.coin)
-                return [] if coin is None else _heard(coin, message, now)
             case _:
-                assert_never(message)
+                known = self._coins.get(message.coin)
+                return [] if known is None else known.hear(message, now)
 
     def deadline(self) -> Nanos | None:
-        return None
+        dues = (coin.estimators.refit.due for coin in self._coins.values())
+        return min((due for due in dues if due is not None), default=None)
 
     @property
     def state(self) -> ServiceState:
@@ -127,29 +136,8 @@ class Estimation:
 
     @property
     def detail(self) -> str:
-        said = self._reasons()
-        for name, coin in self._coins.items():
-            if coin.missed:
-                said.append(f"{name}: {coin.missed} of {coin.missed + coin.trades} trades never arrived")
-            if coin.late:
-                said.append(f"{name}: {coin.late} late")
-        return "; ".join(said)
+        troubles = [f"{name}: {trouble}" for name, coin in self._coins.items() for trouble in coin.troubles]
+        return "; ".join(self._reasons() + troubles)
 
     def _reasons(self) -> list[str]:
         return [f"{name}: {coin.feed_reason}" for name, coin in self._coins.items() if coin.feed_reason]
-
-
-def _heard(coin: CoinEstimation, message: Book | TopOfBook | Trade | Missed | FeedHealth, now: Nanos) -> list[Effect]:
-    match message:
-        case Book() | TopOfBook():
-            estimate = coin.take(message, now)
-            return [] if estimate is None else [Send(estimate)]
-        case Trade():
-            coin.trades += 1
-        case Missed():
-            coin.missed += message.count if message.topic == TRADE_TOPIC else 0
-        case FeedHealth():
-            coin.on_health(message)
-        case _:
-            assert_never(message)
-    return []
