@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from math import isfinite
 from pathlib import Path
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
@@ -15,22 +15,13 @@ from msgspec import Meta
 from common.delays import Latency, UniformDelay
 from common.errors import ConfigFault
 from common.instrument import Instrument
+from common.sections import Count, Estimation, Positive, Section, Share, Usd
 from common.units import MILLISECOND, Nanos
-
-Positive: TypeAlias = Annotated[float, Meta(gt=0)]
-Usd: TypeAlias = Annotated[float, Meta(gt=0, le=100_000_000)]  # a limit beyond that is none
-Share: TypeAlias = Annotated[float, Meta(gt=0, le=1)]
-Count: TypeAlias = Annotated[int, Meta(ge=1)]
-
 
 MESH_SERVICES: Final = (
     *("risk", "canceller", "order_management", "market_data"),
     *("estimation", "strategy", "metrics"),
 )
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of all sections: unknown keys are refused."""
 
 
 class Profile(StrEnum):
@@ -175,26 +166,6 @@ class Canceller(Section, frozen=True, kw_only=True):
     account_read_ms: Annotated[int, Meta(ge=500)] = 2_000
     schedule_cancel: bool = True  # keep the venue's dead man's switch armed where it may be used
     schedule_horizon_ms: Annotated[int, Meta(ge=5_000)] = 20_000
-
-
-class Estimation(Section, frozen=True, kw_only=True):
-    half_life_s: Positive = 60.0  # of volatility
-    fast_half_life_s: Positive = 10.0
-    slow_half_life_s: Positive = 300.0
-    sigma_prior_per_sqrt_s: Positive = 0.0001
-    microprice_tilt: Annotated[float, Meta(ge=0, le=1)] = 0.5  # share of the half-spread at most
-    warm_up_ms: Annotated[int, Meta(ge=0)] = 15_000
-    variance_window_s: Annotated[float, Meta(ge=2)] = 10.0  # of realised variance, for the process that drives it
-    variance_half_life_s: Positive = 7_200.0
-    arrival_from_bps: Positive = 0.5  # depths at which we quote: market orders are counted from here
-    arrival_to_bps: Positive = 3.0  # and told apart up to here
-    arrival_half_life_s: Positive = 600.0
-    arrival_k_prior_per_bps: Positive = 1.0
-    arrival_a_prior_per_s: Positive = 0.2
-    vpin_bucket_usd: Positive = 100_000.0
-    momentum_threshold: Positive = 5.0  # sigmas of a move within 0.5 or 1 s from which the quotes in its way are pulled
-    cascade_pull_severity: Annotated[float, Meta(gt=0, lt=1)] = 0.5
-    markout_half_life_s: Positive = 3_600.0
 
 
 class Strategy(Section, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Between basis points of the mid and price units: the one place where depths, k and sigma change their unit.
+"""Between basis points and price units: the one place where depths, k and sigma change unit.
 
 Any price unit serves (ticks, USD), as long as the mid is in it too.
 """

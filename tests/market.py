@@ -90,7 +90,14 @@ def trade(
     )
 
 
-def context(seconds: float, *, coin: str = "BTC", mark: int = BID, oracle: int = BID) -> AssetContext:
+def context(
+    seconds: float, *, coin: str = "BTC", mark: int = BID, oracle: int = BID, open_interest: float | None = None
+) -> AssetContext:
     return AssetContext(
-        coin=coin, mark=Ticks(mark), oracle=Ticks(oracle), funding=None, open_interest=None, received_at=at(seconds)
+        coin=coin,
+        mark=Ticks(mark),
+        oracle=Ticks(oracle),
+        funding=None,
+        open_interest=open_interest,
+        received_at=at(seconds),
     )

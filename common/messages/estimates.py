@@ -1,4 +1,4 @@
-"""What estimation says of each coin about once a second, beside the `Estimate` at every change of the market.
+"""What estimation says of each coin once a second, beside the `Estimate` at each change of the market.
 
 Every message has the time it was true (`as_of`), the effective number of samples behind it, a confidence from 0 to 1
 (the share of the market in it, the rest being a prior's) and `warm`, which is earned live and never restored.

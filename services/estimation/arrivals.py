@@ -1,11 +1,11 @@
-"""Arrival intensity: how often a market order of one side reaches a depth, lambda(depth) = A exp(-k depth).
+"""Arrivals: how often a market order of one side reaches a depth, lambda(depth) = A exp(-k depth).
 
 A market order reaches at least the touch, and most go no deeper, so depth is not exponential from zero: it is shifted
 to the depth where we quote and censored where we do not look. Depths are bps of the mid, k per bp, A per second.
 
 Rules
-  1. An order enters from d0 = max(`from_bps`, half the spread) on; one that only takes the touch of a wide market is
-     not deeper than it. An order deeper than `to_bps` counts as one that has not ended there.
+  1. An order enters from d0 = max(`from_bps`, half the mean spread) on; one that goes to `to_bps` or deeper counts as
+     one that has not ended there.
   2. k = (a0 + n) / (b0 + n x mean), mean being what entrants went beyond d0 per entrant that ended, n the effective
      number of those: Gamma(a0 + n, b0 + n x mean), with a 95 % interval.
   3. A = (entrants per second watched) x exp(k d0).
@@ -37,7 +37,7 @@ class Arrivals:
         self._k_prior = k_prior_per_bps
         self._beyond = Forgetting(half_life_s)  # of each entrant: bps beyond d0, at most to `to_bps`
         self._ended = Forgetting(half_life_s)  # one for each entrant that went no deeper than `to_bps`
-        self._entry = Forgetting(half_life_s)  # d0 over the time watched, bps
+        self._half_spread = Forgetting(half_life_s)  # bps, over the time watched
         self._rate = Rate(half_life_s, prior=a_prior_per_s * exp(-k_prior_per_bps * from_bps), prior_s=PRIOR_S)
         self.refused = 0
 
@@ -46,20 +46,19 @@ class Arrivals:
         if not (isfinite(dt_s) and isfinite(half_spread_bps) and dt_s >= 0 and half_spread_bps >= 0):
             self.refused += 1
             return
-        for mean in (self._beyond, self._ended, self._entry):
+        for mean in (self._beyond, self._ended, self._half_spread):
             mean.fade(dt_s)
         if dt_s <= GAP_S_MAX:
             self._rate.watch(dt_s)
-            self._entry.add(max(self._from_bps, half_spread_bps), dt_s)
+            self._half_spread.add(half_spread_bps, dt_s)
 
-    def add(self, depth_bps: float, half_spread_bps: float) -> None:
-        """Take the deepest price of one market order, and half the spread before it."""
-        if not (isfinite(depth_bps) and isfinite(half_spread_bps) and half_spread_bps >= 0 and depth_bps >= 0):
+    def add(self, depth_bps: float) -> None:
+        """Take the deepest price that one market order reached, from the mid before it."""
+        if not (isfinite(depth_bps) and depth_bps >= 0):
             self.refused += 1
             return
-        entry = max(self._from_bps, half_spread_bps)
-        enters = depth_bps >= entry if self._from_bps > half_spread_bps else depth_bps > entry
-        if not enters or entry >= self._to_bps:
+        entry = self._entry_bps
+        if not entry <= depth_bps or entry >= self._to_bps:
             return
         self._rate.add()
         self._beyond.add(min(depth_bps, self._to_bps) - entry)
@@ -75,8 +74,7 @@ class Arrivals:
 
     @property
     def a_per_s(self) -> float:
-        entry = self._entry.mean if self._entry.weight > 0 else self._from_bps
-        return self._rate.per_s() * exp(self.k_per_bps * entry)
+        return self._rate.per_s() * exp(self.k_per_bps * self._entry_bps)
 
     def rate_per_s(self, depth_bps: float) -> float:
         """Return how often orders reach this depth."""
@@ -94,6 +92,10 @@ class Arrivals:
             confidence=samples / (samples + PRIOR_SAMPLES),
             warm=samples >= WARM_SAMPLES,
         )
+
+    @property
+    def _entry_bps(self) -> float:
+        return max(self._from_bps, self._half_spread.mean)
 
     def _posterior(self) -> tuple[float, float]:
         """Return shape and rate of the Gamma distribution of k (rule 2)."""

@@ -31,6 +31,7 @@ BASELINE_MIN: Final = 0.1  # per s: a burst every 10 s is an ordinary market
 ALPHA: Final = 0.2
 BETA: Final = 0.5
 HALF_LIFE_S: Final = 1_800.0  # of the baseline: a cascade of minutes must not become the new normal
+PRIOR_S: Final = 1_800.0  # nor may one of the first minutes: the baseline starts as if watched for so long
 RATIO_FULL: Final = 40.0  # four bursts a second where one in 10 s is usual
 UNCORROBORATED: Final = 0.6  # of the severity stands on bursts alone
 INTEREST_HALF_LIFE_S: Final = 60.0  # open interest is compared with what it was about a minute ago
@@ -58,7 +59,7 @@ class CascadeDetector:
         self._pull_at = pull_at
         self._sides = {
             side: IncrementalHawkes(
-                mu=BASELINE_MIN, alpha=ALPHA, beta=BETA, half_life_s=HALF_LIFE_S, mu_min=BASELINE_MIN
+                mu=BASELINE_MIN, alpha=ALPHA, beta=BETA, half_life_s=HALF_LIFE_S, mu_min=BASELINE_MIN, prior_s=PRIOR_S
             )
             for side in Side
         }

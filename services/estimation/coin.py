@@ -119,7 +119,7 @@ class CoinEstimators:
         if fair is None or mid is None or touch.bid is None or touch.ask is None:
             return None
         half_spread = (touch.ask[0] - touch.bid[0]) / 2
-        for order in self.market_orders.see(touch.venue_ms, mid, half_spread):
+        for order in self.market_orders.see(touch.venue_ms, mid):
             self._on_market_order(order)
         if last is not None:
             self._watch((touch.venue_ms - last.touch.venue_ms) / 1_000, depth_bps(mid + half_spread, mid))
@@ -177,8 +177,8 @@ class CoinEstimators:
         at_s = order.venue_ms / 1_000
         self.trade_flow.add(order.side, order.notional, at_s)
         self.vpin.add(order.side, order.notional, at_s)
-        if order.depth_bps is not None and order.half_spread_bps is not None:
-            self.arrivals[order.side].add(max(0.0, order.depth_bps), order.half_spread_bps)
+        if order.depth_bps is not None:
+            self.arrivals[order.side].add(max(0.0, order.depth_bps))
         if order.levels >= LEVELS_MIN:
             self.cascade.burst(order.side, order.notional, at_s)
             self.bursts += 1

@@ -1,4 +1,4 @@
-"""Estimation: what each coin is worth, how it moves, who trades it and what our fills cost, always with its doubt.
+"""Estimation: what each coin is worth, how it moves, who trades it, and what our fills cost.
 
 Rules
   1. Every book or top of book that is not older than the last gives an Estimate; a late one is counted and ignored.

@@ -1,4 +1,4 @@
-"""Means, moments and rates that forget exponentially by clock time: what every estimator here is made of.
+"""Means, moments and rates that forget exponentially by clock time: what estimators are made of.
 
 Rules
   1. After one half-life a sample weighs half; the half-life is in seconds, gaps enter as they are.

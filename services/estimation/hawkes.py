@@ -1,4 +1,4 @@
-"""A self-exciting point process in constant time: each event raises the chance of the next, and that fades.
+"""A self-exciting process in constant time: each event raises the chance of the next, and fades.
 
 intensity(t) = mu + alpha * sum of mark_j exp(-beta (t - t_j)), 1/s. The sum obeys S <- S exp(-beta dt) + mark, so an
 event costs one exp() for it and one for the slow means, whatever came before (Hawkes 1971; Ogata 1981).
@@ -26,7 +26,7 @@ BRANCHING_MAX: Final = 0.95  # beyond it the process all but explodes, and its m
 MARK_MAX: Final = 4.0  # one huge event is one event: it must not look like a cascade by itself
 EVENTS_KEPT: Final = 5_000  # for the fit: more would only blur what is true now
 MU_MIN: Final = 1e-6  # per s: a stream that fell silent keeps a baseline to divide by
-PRIOR_S: Final = 60.0  # the rate before the first event weighs as much as a minute of watching
+PRIOR_S: Final = 60.0  # unless said otherwise
 
 
 class Intensity(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,15 +43,25 @@ class IncrementalHawkes:
     """One stream of events; times in seconds on any clock that does not run backwards."""
 
     def __init__(
-        self, *, mu: float, alpha: float, beta: float, half_life_s: float = inf, mu_min: float = MU_MIN
+        self,
+        *,
+        mu: float,
+        alpha: float,
+        beta: float,
+        half_life_s: float = inf,
+        mu_min: float = MU_MIN,
+        prior_s: float = PRIOR_S,
     ) -> None:
-        """Start from these, 1/s; mu then follows the event rate by this half-life, and stays where it is infinite."""
+        """Start from these, 1/s, as good as `prior_s` of watching.
+
+        mu then follows the event rate by this half-life, and stays where it is when that is infinite.
+        """
         _check(mu, alpha, beta)
         self.alpha, self.beta = alpha, beta
         self._mean_mark = 1.0  # sizes over their mean
         self._mu = mu if half_life_s == inf else None
         self._mu_min = mu_min
-        self._rate = Rate(half_life_s, prior=mu / (1 - alpha / beta), prior_s=PRIOR_S)
+        self._rate = Rate(half_life_s, prior=mu / (1 - alpha / beta), prior_s=prior_s)
         self._size = Forgetting(half_life_s)
         self._excitement = 0.0  # sum of faded marks, at the last event
         self.last_s: float | None = None

@@ -1,4 +1,4 @@
-"""Maximum likelihood of a Hawkes process's alpha and beta, in slices that a quoting process can afford.
+"""Maximum likelihood of a Hawkes process's alpha and beta, in slices that quoting can afford.
 
 log L = sum log(intensity at each event) - integral of the intensity; with the recursion of hawkes.py it and its
 gradient cost one pass over the events (Ozaki 1979). mu is tied to the event rate, mu = N / T (1 - branching).

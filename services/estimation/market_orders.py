@@ -1,4 +1,4 @@
-"""Market orders out of public prints: the prints of one sweep are one order, with the depth that it reached.
+"""Market orders out of prints: the prints of one sweep are one order, with the depth it reached.
 
 Rules
   1. Prints of one venue time (one block) and one taker side are one market order; it is whole when a later print
@@ -32,7 +32,6 @@ class MarketOrder(msgspec.Struct, frozen=True, kw_only=True):
     notional: Micros
     levels: int  # distinct prices
     depth_bps: float | None  # of its deepest print, from the mid before it; None when that is unknown
-    half_spread_bps: float | None  # before it
 
 
 class _Open:
@@ -53,7 +52,7 @@ class MarketOrders:
         self._ms = Millis(-1)  # of the block whose prints are coming in, or came in last
         self._open: dict[Side, _Open] = {}
         self._tids: set[int] = set()  # of that block
-        self._mids: deque[tuple[Millis, float, float]] = deque(maxlen=MIDS_KEPT)  # (venue time, mid, half spread)
+        self._mids: deque[tuple[Millis, float]] = deque(maxlen=MIDS_KEPT)  # by venue time
         self.refused = 0
 
     def add(self, trade: Trade) -> list[MarketOrder]:
@@ -76,12 +75,12 @@ class MarketOrders:
         self._tids.add(trade.tid)
         return whole
 
-    def see(self, venue_ms: Millis, mid_ticks: float, half_spread_ticks: float) -> list[MarketOrder]:
+    def see(self, venue_ms: Millis, mid_ticks: float) -> list[MarketOrder]:
         """Note a touch; return the orders that are whole by it."""
         whole = self._close() if venue_ms > self._ms else []
         if self._mids and self._mids[-1][0] == venue_ms:
             self._mids.pop()
-        self._mids.append((venue_ms, mid_ticks, half_spread_ticks))
+        self._mids.append((venue_ms, mid_ticks))
         return whole
 
     def restart(self) -> None:
@@ -106,22 +105,16 @@ class MarketOrders:
         return whole
 
     def _closed(self, side: Side, order: _Open) -> MarketOrder:
-        before = self._before()
-        depth = half_spread = None
-        if before is not None:
-            _, mid, half = before
-            depth = side.sign * depth_bps(order.deepest, mid)
-            half_spread = depth_bps(mid + half, mid)
+        mid = self._mid_before()
         return MarketOrder(
             side=side,
             venue_ms=self._ms,
             notional=Micros(order.notional),
             levels=len(order.ticks),
-            depth_bps=depth,
-            half_spread_bps=half_spread,
+            depth_bps=None if mid is None else side.sign * depth_bps(order.deepest, mid),
         )
 
-    def _before(self) -> tuple[Millis, float, float] | None:
-        """Return the market as it was just before this block."""
+    def _mid_before(self) -> float | None:
+        """Return the mid as it was just before this block."""
         found = next((seen for seen in reversed(self._mids) if seen[0] < self._ms), None)
-        return found if found is not None and self._ms - found[0] <= MID_AGE_MAX_MS else None
+        return found[1] if found is not None and self._ms - found[0] <= MID_AGE_MAX_MS else None

@@ -1,4 +1,4 @@
-"""Momentum guard: a price that runs takes the quotes in its way, so these are pulled before it arrives.
+"""Momentum guard: a price that runs takes the quotes in its way, so these are pulled before that.
 
 Rules
   1. The mid is compared with what it was 0.5 s and 1 s ago. A move beyond `threshold` times sigma x sqrt(window) pulls

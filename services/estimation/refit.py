@@ -1,4 +1,4 @@
-"""When the cascade detector's processes are fitted anew: at most once a minute, in slices between other messages.
+"""When the cascade detector's processes are fitted anew: once a minute, in slices.
 
 Rules
   1. A fit begins FIT_EVERY after the last one began, and works SLICE_EVENTS at a time: less than 1 ms.

@@ -1,4 +1,4 @@
-"""What is said of one coin: the beliefs of its estimators as messages, each as of the market it was made of."""
+"""What is said of one coin: the beliefs of its estimators as messages, as of the market seen."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Stochastic volatility: level, speed, variance and leverage of a variance that wanders (Heston's model).
+"""Stochastic volatility: level, speed, variance and leverage of a variance that wanders (Heston).
 
 dV = kappa_v (theta - V) dt + xi sqrt(V) dW, correlated with the returns by rho. V is seen as the realised variance per
 second of windows that do not overlap; an average that forgets would give its own half-life back as kappa_v. Realised

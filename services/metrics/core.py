@@ -9,7 +9,7 @@ Rules
   5. A coin that is not configured, and labels past the limit, are refused and counted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Final, TypeAlias, assert_never
 
@@ -18,14 +18,19 @@ from common.instrument import Instrument, notional
 from common.messages import (
     Account,
     AddressBudget,
+    ArrivalEstimate,
+    Attribution,
     CancellerStatus,
+    CascadeEstimate,
     Estimate,
     Exposure,
     FeedHealth,
     Fill,
+    FlowEstimate,
     Halt,
     Heartbeat,
     LiveOrders,
+    MarkoutEstimate,
     Missed,
     OrderCounts,
     PendingExposure,
@@ -36,16 +41,19 @@ from common.messages import (
     ServiceState,
     Stopping,
     TopOfBook,
+    VolatilityEstimate,
     Wake,
     key,
 )
 from common.units import MICROS_PER_USD, MICROSECOND, MILLISECOND, SECOND, Lots, Nanos, Side
+from services.metrics.estimates import Sample, Slow, of_estimate, of_slow
 
 Inbox: TypeAlias = (
     Heartbeat
     | TopOfBook
     | FeedHealth
     | Estimate
+    | Slow
     | QuoteTarget
     | Fill
     | Position
@@ -109,6 +117,15 @@ class MetricsCore:
                 self._add("mm_missed_messages_total", (message.sender, message.topic), message.count)
             case TopOfBook() | FeedHealth() | Estimate() | QuoteTarget():
                 self._on_market(message)
+            case (
+                VolatilityEstimate()
+                | ArrivalEstimate()
+                | FlowEstimate()
+                | CascadeEstimate()
+                | MarkoutEstimate()
+                | Attribution()
+            ):
+                self._take(of_slow(message))
             case Fill() | Position() | PendingExposure() | LiveOrders() | OrderCounts():
                 self._on_orders(message)
             case Posture() | Exposure() | Account() | AddressBudget() | Halt() | RiskCounts() | CancellerStatus():
@@ -138,7 +155,7 @@ class MetricsCore:
             case FeedHealth():
                 self._on_feed(message)
             case Estimate():
-                self._on_estimate(message)
+                self._take(of_estimate(message, float(self._instruments[message.coin].price(1))))
             case QuoteTarget():
                 self._set("mm_target_levels", (message.coin, Side.BUY.value), len(message.bids))
                 self._set("mm_target_levels", (message.coin, Side.SELL.value), len(message.asks))
@@ -165,17 +182,6 @@ class MetricsCore:
         self._set("mm_feed_duplicates_total", coin, health.duplicates)
         self._set("mm_feed_refused_total", coin, health.refused)
         self._set("mm_feed_reconnects_total", coin, health.reconnects)
-
-    def _on_estimate(self, estimate: Estimate) -> None:
-        coin = (estimate.coin,)
-        one_tick = float(self._instruments[estimate.coin].price(1))
-        self._set("mm_fair_price", coin, estimate.fair_ticks * one_tick)
-        self._set("mm_sigma_per_sqrt_second", coin, estimate.sigma_per_sqrt_s)
-        self._set("mm_sigma_total_per_sqrt_second", coin, estimate.sigma_total_per_sqrt_s)
-        self._set("mm_jump_ratio", coin, estimate.jump_ratio)
-        self._set("mm_estimate_confidence", coin, estimate.confidence)
-        self._set("mm_estimate_samples", coin, estimate.effective_samples)
-        self._set("mm_estimate_warm", coin, estimate.warm)
 
     # --- orders and money --------------------------------------------------------------------------
 
@@ -305,6 +311,10 @@ class MetricsCore:
             samples[labels] = float(value)
         else:
             self._refuse()
+
+    def _take(self, samples: Iterable[Sample]) -> None:
+        for name, labels, value in samples:
+            self._set(name, labels, value)
 
     def _add(self, name: str, labels: Labels, value: float) -> None:
         self._set(name, labels, self.gauges.get(name, {}).get(labels, 0.0) + value)

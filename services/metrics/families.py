@@ -24,6 +24,8 @@ class Family(msgspec.Struct, frozen=True):
 
 _COIN: Final = ("coin",)
 _COIN_SIDE: Final = ("coin", "side")
+_COIN_ESTIMATOR: Final = ("coin", "estimator")
+_MARKOUT: Final = ("coin", "kind", "of", "horizon", "since")
 _SERVICE: Final = ("service",)
 
 
@@ -58,9 +60,39 @@ FAMILIES: Final[dict[str, Family]] = {
     "mm_sigma_per_sqrt_second": _gauge(_COIN, "volatility without jumps, fraction per square root of a second"),
     "mm_sigma_total_per_sqrt_second": _gauge(_COIN, "volatility with jumps"),
     "mm_jump_ratio": _gauge(_COIN, "share of the variance that came in jumps"),
-    "mm_estimate_confidence": _gauge(_COIN, "0 to 1"),
-    "mm_estimate_samples": _gauge(_COIN, "effective samples behind the estimate"),
-    "mm_estimate_warm": _gauge(_COIN, "1 once the estimate rests on live samples"),
+    "mm_regime": _gauge(("coin", "regime"), "1 for the regime that volatility and jumps make, 0 for the others"),
+    "mm_estimate_confidence": _gauge(_COIN_ESTIMATOR, "0 to 1: share of the market in it, the rest being a prior's"),
+    "mm_estimate_samples": _gauge(_COIN_ESTIMATOR, "effective samples behind the estimate"),
+    "mm_estimate_warm": _gauge(_COIN_ESTIMATOR, "1 once the estimate rests on live samples"),
+    "mm_sigma_variant_per_sqrt_second": _gauge(
+        ("coin", "variant"), "volatility at the fast and slow half-life, from medians, and expected over a minute"
+    ),
+    "mm_variance_process": _gauge(("coin", "parameter"), "Heston's parameters of the variance, per second; when ready"),
+    "mm_arrivals_at_mid_per_second": _gauge(
+        _COIN_SIDE, "A: market orders that fill this side, extrapolated to the mid"
+    ),
+    "mm_arrivals_decay_per_bps": _gauge(
+        ("coin", "side", "bound"), "k: decay of arrivals with depth, and its 95 % bounds"
+    ),
+    "mm_order_flow_imbalance": _gauge(_COIN, "mean sizes of the touch that were pushed, positive upwards"),
+    "mm_trade_flow_usd_per_second": _gauge(("coin", "halflife"), "takers' buying less selling"),
+    "mm_vpin": _gauge(_COIN, "one-sidedness of the last 50 buckets of volume, 0 to 1; absent when stale"),
+    "mm_funding_per_hour": _gauge(_COIN, "share of the position's value that longs pay"),
+    "mm_funding_due_seconds": _gauge(_COIN, "time until the next funding payment"),
+    "mm_cascade_severity": _gauge(_COIN_SIDE, "0 to 1, by the takers' side"),
+    "mm_cascade_ratio": _gauge(_COIN_SIDE, "intensity of sweeping orders over its baseline, stronger side alone"),
+    "mm_cascade_size_factor": _gauge(_COIN_SIDE, "0 to 1, for sizes that these takers would run over"),
+    "mm_guard_pulls": _gauge(("coin", "side", "guard"), "1 while a guard wants this side of our quotes pulled"),
+    "mm_markout_bps": _gauge(_MARKOUT, "mean move of the mid after our fills, a gain is positive"),
+    "mm_markout_error_bps": _gauge(_MARKOUT, "standard error of the mean"),
+    "mm_markout_samples": _gauge(_MARKOUT, "effective fills behind the mean"),
+    "mm_markout_fills_total": _counter(_COIN, "fills that estimation heard"),
+    "mm_markout_fills_missed_total": _counter(_COIN, "fills that never reached estimation"),
+    "mm_pnl_part_usd": _gauge(
+        ("coin", "part"), "profit by cause since estimation started; the parts sum to the change"
+    ),
+    "mm_pnl_change_usd": _gauge(_COIN, "change of equity since estimation started, at the mid"),
+    "mm_pnl_adopted_lots": _gauge(_COIN, "position that came without a fill, signed"),
     "mm_target_levels": _gauge(_COIN_SIDE, "orders that strategy wants on this side"),
     # --- orders ---
     "mm_open_orders": _gauge(_COIN_SIDE, "orders of ours that may still fill"),

@@ -18,9 +18,7 @@ XI = sqrt(KAPPA * THETA)  # stationary Var(V) = theta^2 / 2
 RHO = -0.5
 
 
-def heston(
-    seeds: int, windows: int, chance: np.random.Generator
-) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
+def heston(seeds: int, windows: int, chance: np.random.Generator) -> list[list[float]]:
     """Simulate returns of one second, `seeds` paths at once: V exactly, by its noncentral chi-square transition.
 
     The return's part along W is what V's own step says of it, (dV - kappa (theta - V) dt) / xi; the rest is normal.

@@ -1,6 +1,6 @@
 """Metrics' rules, one test each; every message moves its metric."""
 
-from typing import Final, get_args
+from typing import Final, cast, get_args
 
 import pytest
 from hypothesis import given
@@ -16,6 +16,7 @@ from common.messages import (
     OrderCounts,
     Posture,
     PostureLevel,
+    Regime,
     RiskCounts,
     ServiceState,
     Stopping,
@@ -25,6 +26,7 @@ from common.units import SECOND
 from services.metrics.core import SERIES_MAX, Inbox, Labels, MetricsCore
 from services.metrics.families import AGES, FAMILIES
 from tests.script import Script
+from tests.services.metrics.estimate_samples import ESTIMATES
 from tests.services.metrics.samples import (
     BTC,
     NOW,
@@ -50,6 +52,7 @@ def core() -> MetricsCore:
 BTC_LABEL: Final = ("BTC",)
 BUY: Final = ("BTC", "buy")
 SELL: Final = ("BTC", "sell")
+PRICE: Final = ("BTC", "price")
 
 MOVES: Final[list[tuple[Inbox, dict[str, dict[Labels, float]]]]] = [
     (
@@ -85,11 +88,14 @@ MOVES: Final[list[tuple[Inbox, dict[str, dict[Labels, float]]]]] = [
             "mm_sigma_per_sqrt_second": {BTC_LABEL: 0.0001},
             "mm_sigma_total_per_sqrt_second": {BTC_LABEL: 0.0002},
             "mm_jump_ratio": {BTC_LABEL: 0.25},
-            "mm_estimate_confidence": {BTC_LABEL: 0.5},
-            "mm_estimate_samples": {BTC_LABEL: 60},
-            "mm_estimate_warm": {BTC_LABEL: 1},
+            "mm_regime": {("BTC", regime.value): float(regime == "normal") for regime in Regime},
+            "mm_guard_pulls": {(*BUY, "momentum"): 0, (*SELL, "momentum"): 0},
+            "mm_estimate_confidence": {PRICE: 0.5},
+            "mm_estimate_samples": {PRICE: 60},
+            "mm_estimate_warm": {PRICE: 1},
         },
     ),
+    *((cast("Inbox", message), moved) for message, moved in ESTIMATES),
     (target(), {"mm_target_levels": {BUY: 2, SELL: 1}}),
     (live(), {"mm_open_orders": {BUY: 0, SELL: 2}}),
     (OrderCounts(counts={"Filled": 4, "placed": 9}), {"mm_order_events_total": {("Filled",): 4, ("placed",): 9}}),
