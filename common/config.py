@@ -15,13 +15,17 @@ from msgspec import Meta
 from common.delays import Latency, UniformDelay
 from common.errors import ConfigFault
 from common.instrument import Instrument
-from common.sections import Count, Estimation, Positive, Section, Share, Usd
+from common.sections import Count, Estimation, Positive, Share, Usd
 from common.units import MILLISECOND, Nanos
 
 MESH_SERVICES: Final = (
     *("risk", "canceller", "order_management", "market_data"),
     *("estimation", "strategy", "metrics"),
 )
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all sections: unknown keys are refused."""
 
 
 class Profile(StrEnum):

@@ -1,4 +1,4 @@
-"""What sections of the configuration are made of, and those that are long: read by common/config.py alone."""
+"""Bounded numbers of the configuration, and its section on estimation; common/config.py reads them."""
 
 from typing import Annotated, TypeAlias
 
@@ -11,11 +11,7 @@ Share: TypeAlias = Annotated[float, Meta(gt=0, le=1)]
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
 
 
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of all sections: unknown keys are refused."""
-
-
-class Estimation(Section, frozen=True, kw_only=True):
+class Estimation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     half_life_s: Positive = 60.0  # of volatility
     fast_half_life_s: Positive = 10.0
     slow_half_life_s: Positive = 300.0
