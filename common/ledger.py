@@ -6,7 +6,9 @@ Rules
      so a fill at or before the anchor is already inside the adopted lots, and only its money is new.
   3. Nothing is counted of a coin whose books are not open, or that happened before they were opened.
   4. Fills of one millisecond are taken in the order in which their start positions chain, never by tid.
-  5. Realised P&L is against the average entry price, gross of fees; fees are as charged (a rebate is negative);
+  5. What a coin has earned is realised P&L less fees plus funding less the cost of what is held: it changes by exactly
+     the cash that fills and payments move, so it can be compared with the venue's at any moment of the last minutes.
+  6. Realised P&L is against the average entry price, gross of fees; fees are as charged (a rebate is negative);
      funding received is positive. Money is Decimal, exact up to the division in the average entry.
 """
 
@@ -69,6 +71,7 @@ class CoinLedger:
     funding: Decimal = ZERO
     fills: int = 0
     recent: deque[tuple[Millis, int, Decimal]] = field(default_factory=deque)  # (venue_ms, signed lots, price)
+    flows: deque[tuple[Millis, Decimal]] = field(default_factory=deque)  # (venue_ms, cash received), of as long
 
     def apply(self, fill: Fill) -> None:
         """Book a fill that was not booked before."""
@@ -80,12 +83,27 @@ class CoinLedger:
         signed, price = fill.side.sign * fill.lots, self.instrument.price(fill.ticks)
         self._trade(signed, price)
         self.recent.append((fill.venue_ms, signed, price))
+        self._flow(fill.venue_ms, -self.instrument.size(Lots(signed)) * price - fill.fee)
         while len(self.recent) > RECENT_MAX or self.recent[0][0] < fill.venue_ms - RECENT_MS:
             self.recent.popleft()
+
+    def fund(self, payment: FundingPayment) -> None:
+        """Book a payment that was not booked before."""
+        self.funding += payment.usd
+        self._flow(payment.venue_ms, payment.usd)
 
     def position_at(self, venue_ms: Millis) -> Lots:
         """Return what we held at a moment of the last minutes, as far as fills are known."""
         return Lots(self.lots - sum(signed for at, signed, _ in self.recent if at > venue_ms))
+
+    def cost(self) -> Decimal:
+        """Return what the position cost, negative when short."""
+        return self.instrument.size(self.lots) * (self.entry or ZERO)
+
+    def earned_at(self, venue_ms: Millis) -> Decimal:
+        """Rule 5, at a moment of the last minutes."""
+        later = sum((usd for at, usd in self.flows if at > venue_ms), ZERO)
+        return self.realized_pnl - self.fees + self.funding - self.cost() - later
 
     def adopt(self, lots: Lots, entry: Decimal | None, venue_ms: Millis) -> None:
         """Take the venue's word of `venue_ms` for the position, plus the fills after it; what was earned stays."""
@@ -109,6 +127,11 @@ class CoinLedger:
             anchor_ms=self.anchor_ms,
             reason=reason,
         )
+
+    def _flow(self, venue_ms: Millis, usd: Decimal) -> None:
+        self.flows.append((venue_ms, usd))
+        while len(self.flows) > RECENT_MAX or self.flows[0][0] < venue_ms - RECENT_MS:
+            self.flows.popleft()
 
     def _trade(self, signed: int, price: Decimal) -> None:
         held = self.lots
@@ -134,6 +157,7 @@ class Ledger:
         self._fills: SeenKeys[FillKey] = SeenKeys(FILL_KEYS_MAX)
         self._fundings: SeenKeys[FundingKey] = SeenKeys(FUNDING_KEYS_MAX)
         self.coins: dict[str, CoinLedger] = {}
+        self.booked_from: Millis | None = None  # earliest moment that was booked since somebody last cleared this
 
     def open(self, coin: str, lots: Lots, entry: Decimal | None, venue_ms: Millis) -> CoinLedger:
         """Open the books of a configured coin with what the venue says we hold at `venue_ms`."""
@@ -169,6 +193,7 @@ class Ledger:
         if books is None or fill.venue_ms <= books.opened_ms or not self._fills.add(fill_key(fill)):
             return False
         books.apply(fill)
+        self._booked(fill.venue_ms)
         return True
 
     def fund(self, payment: FundingPayment) -> bool:
@@ -178,13 +203,26 @@ class Ledger:
             return False
         if not self._fundings.add((payment.venue_ms, payment.coin)):
             return False
-        books.funding += payment.usd
+        books.fund(payment)
+        self._booked(payment.venue_ms)
         return True
+
+    def adopt(self, coin: str, lots: Lots, entry: Decimal | None, venue_ms: Millis) -> None:
+        """Take the venue's word over ours: what was earned before it can be compared no more."""
+        self.coins[coin].adopt(lots, entry, venue_ms)
+        self._booked(Millis(0))
+
+    def earned_at(self, venue_ms: Millis) -> Decimal:
+        """Return what all coins earned by then."""
+        return sum((books.earned_at(venue_ms) for books in self.coins.values()), ZERO)
 
     def lots(self, coin: str) -> Lots:
         """Return the signed position; 0 while the coin's books are not open."""
         books = self.coins.get(coin)
         return books.lots if books else Lots(0)
+
+    def _booked(self, venue_ms: Millis) -> None:
+        self.booked_from = venue_ms if self.booked_from is None else min(self.booked_from, venue_ms)
 
     def keys(self) -> tuple[tuple[FillKey, ...], tuple[FundingKey, ...]]:
         return self._fills.keys(), self._fundings.keys()

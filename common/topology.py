@@ -30,6 +30,7 @@ from common.messages import (
     FlowEstimate,
     Halt,
     HaltNotice,
+    LedgerCheck,
     LiveOrders,
     MarkoutEstimate,
     Message,
@@ -59,7 +60,9 @@ PRODUCER: Final[dict[type[Message], str]] = {
         "estimation",
     ),
     QuoteTarget: "strategy",
-    **dict.fromkeys((Fill, Position, PendingExposure, LiveOrders, OrderCounts, Reconciled), "order_management"),
+    **dict.fromkeys(
+        (Fill, Position, PendingExposure, LiveOrders, OrderCounts, LedgerCheck, Reconciled), "order_management"
+    ),
     **dict.fromkeys((Posture, Exposure, Account, AddressBudget, Halt, RiskCounts, Approved), "risk"),
     CancellerStatus: "canceller",
 }

@@ -3,6 +3,7 @@
 wire_actions  what we sign and post           wire_posts    what the venue says of it
 wire_streams  frames of the WebSocket         wire_answers  queries over HTTP and their answers
 wire_types    the objects that these share    wire_pages    histories that come in pages
+wire_ledger   deposits and transfers
 subscriptions which streams who listens to    statuses      what order status strings mean
 """
 

@@ -17,6 +17,7 @@ from msgspec import Meta
 from common.errors import PeerFault
 from common.hyperliquid import wire_types as types
 from common.hyperliquid.statuses import UNKNOWN_OID
+from common.hyperliquid.wire_ledger import decode_transfers
 from common.instrument import PRICE_DECIMALS_MAX, Instrument
 from common.messages.base import Message
 from common.messages.venue import (
@@ -28,6 +29,8 @@ from common.messages.venue import (
     OrderStatusQuery,
     Query,
     RateLimitQuery,
+    TransfersQuery,
+    UserRoleQuery,
     VenueAccount,
     VenueMeta,
     VenueOpenOrders,
@@ -35,10 +38,14 @@ from common.messages.venue import (
     VenueOrderStatus,
     VenuePosition,
     VenueRateLimit,
+    VenueTransfers,
+    VenueUserRole,
 )
 from common.units import Millis, Nanos
 
-WholeQuery: TypeAlias = OpenOrdersQuery | OrderStatusQuery | AccountQuery | MetaQuery | RateLimitQuery
+WholeQuery: TypeAlias = (
+    OpenOrdersQuery | OrderStatusQuery | AccountQuery | MetaQuery | RateLimitQuery | TransfersQuery | UserRoleQuery
+)
 
 
 # --- what a query costs and says -------------------------------------------------------------------
@@ -62,6 +69,8 @@ WEIGHTS: Final[Mapping[type[Query], Weight]] = {
     FundingQuery: Weight(20, 20),
     MetaQuery: Weight(20),
     RateLimitQuery: Weight(20),
+    TransfersQuery: Weight(20, 20),
+    UserRoleQuery: Weight(60),
 }
 
 
@@ -86,6 +95,10 @@ def query_body(query: Query, account: str, *, since_ms: int = 0, until_ms: int |
             return {"type": "orderStatus", "user": account, "oid": cloid}
         case AccountQuery():
             return {"type": "clearinghouseState", "user": account}
+        case TransfersQuery(user, begin_ms):
+            return {"type": "userNonFundingLedgerUpdates", "user": user, "startTime": begin_ms}
+        case UserRoleQuery():
+            return {"type": "userRole", "user": account}
         case FillsQuery():
             return {"type": "userFillsByTime", "user": account, **_span(since_ms, until_ms)}
         case RateLimitQuery():
@@ -134,6 +147,7 @@ class _AssetPosition(msgspec.Struct, frozen=True):
 class _Margin(msgspec.Struct, frozen=True, rename="camel"):
     account_value: Decimal
     total_margin_used: Decimal
+    total_raw_usd: Decimal | None = None
 
 
 class _AccountState(msgspec.Struct, frozen=True, rename="camel"):
@@ -141,6 +155,18 @@ class _AccountState(msgspec.Struct, frozen=True, rename="camel"):
     withdrawable: Decimal
     asset_positions: list[_AssetPosition]
     time: types.Time
+
+
+class _Master(msgspec.Struct, frozen=True):
+    """Agents name their user, sub-accounts their master."""
+
+    user: str = ""
+    master: str = ""
+
+
+class _UserRole(msgspec.Struct, frozen=True):
+    role: str
+    data: _Master = _Master()
 
 
 class _Asset(msgspec.Struct, frozen=True, rename="camel"):
@@ -162,6 +188,7 @@ _open_orders: Final = msgspec.json.Decoder(list[types.Order])
 _order_status: Final = msgspec.json.Decoder(_OrderStatus)
 _account_state: Final = msgspec.json.Decoder(_AccountState)
 _rate_limit: Final = msgspec.json.Decoder(_RateLimit)
+_user_role: Final = msgspec.json.Decoder(_UserRole)
 _universe: Final = msgspec.json.Decoder(_Universe)
 
 
@@ -186,6 +213,12 @@ def decode_answer(
             case RateLimitQuery():
                 seen = _rate_limit.decode(payload)
                 return VenueRateLimit(query_id=query_id, used=seen.n_requests_used, cap=seen.n_requests_cap)
+            case TransfersQuery(account):
+                transfers = decode_transfers(payload, account)
+                return VenueTransfers(query_id=query_id, transfers=transfers, asked_at=asked_at)
+            case UserRoleQuery():
+                role = _user_role.decode(payload)
+                return VenueUserRole(query_id=query_id, role=role.role, master=role.data.user or role.data.master)
             case MetaQuery():
                 return VenueMeta(query_id=query_id, universe=_instruments(_universe.decode(payload)))
             case _:
@@ -226,6 +259,7 @@ def _status(
 def _account(
     found: _AccountState, query_id: int, asked_at: Nanos, instruments: Mapping[str, Instrument]
 ) -> VenueAccount:
+    raw = found.margin_summary.total_raw_usd
     return VenueAccount(
         query_id=query_id,
         venue_ms=Millis(found.time),
@@ -238,6 +272,7 @@ def _account(
             if item.position.coin in instruments
         ),
         asked_at=asked_at,
+        raw_usd=None if raw is None else types.finite(raw, "totalRawUsd"),
     )
 
 

@@ -65,6 +65,7 @@ from common.messages.orders import (
     FindingRecord,
     FundingRecord,
     IntentRecord,
+    LedgerCheck,
     LedgerRecord,
     LiveOrder,
     LiveOrders,
@@ -120,6 +121,8 @@ from common.messages.venue import (
     VenueOrderStatus,
     VenueRateLimit,
     VenueTime,
+    VenueTransfers,
+    VenueUserRole,
 )
 
 MESSAGES: Final[tuple[type[Message], ...]] = (
@@ -131,7 +134,8 @@ MESSAGES: Final[tuple[type[Message], ...]] = (
     # estimates
     *(VolatilityEstimate, ArrivalEstimate, FlowEstimate, CascadeEstimate, MarkoutEstimate, Attribution),
     # orders
-    *(Fill, Position, PendingExposure, LiveOrders, OrderCounts, ApprovalRequest, NoopRequest, CancelRequest),
+    *(Fill, Position, PendingExposure, LiveOrders, OrderCounts, LedgerCheck),
+    *(ApprovalRequest, NoopRequest, CancelRequest),
     *(Reconciled, BootRecord, IntentRecord, TransitionRecord, FillRecord, FindingRecord),
     *(FundingRecord, LedgerRecord, CheckpointRecord),
     # safety
@@ -150,7 +154,7 @@ MESSAGES: Final[tuple[type[Message], ...]] = (
         VenueRateLimit,
         QueryFailed,
     ),
-    *(Posted, PostFailed, Signed, SignFailed),
+    *(VenueTransfers, VenueUserRole, Posted, PostFailed, Signed, SignFailed),
 )
 
 # Topics whose last message alone says everything: newest wins, gaps heal, snapshots are given of them.
@@ -158,7 +162,7 @@ FULL_STATE: Final = frozenset(
     {
         *(Book, TopOfBook, AssetContext, FeedHealth, Estimate, QuoteTarget),
         *(VolatilityEstimate, ArrivalEstimate, FlowEstimate, CascadeEstimate, MarkoutEstimate, Attribution),
-        *(Position, PendingExposure, LiveOrders, OrderCounts, Reconciled),
+        *(Position, PendingExposure, LiveOrders, OrderCounts, LedgerCheck, Reconciled),
         *(Posture, Exposure, Account, AddressBudget, Halt, RiskCounts, CancellerStatus, Heartbeat),
     }
 )
@@ -241,6 +245,7 @@ __all__ = [
     "HaltNotice",
     "Heartbeat",
     "IntentRecord",
+    "LedgerCheck",
     "LedgerRecord",
     "LiveOrder",
     "LiveOrders",
@@ -292,6 +297,8 @@ __all__ = [
     "VenueOrderStatus",
     "VenueRateLimit",
     "VenueTime",
+    "VenueTransfers",
+    "VenueUserRole",
     "Veto",
     "VolatilityEstimate",
     "Wake",

@@ -136,6 +136,20 @@ class LiveOrders(Message, frozen=True, kw_only=True):
     orders: tuple[LiveOrder, ...]
 
 
+class LedgerCheck(Message, frozen=True, kw_only=True):
+    """The account's books at its last state: equity changes by what was earned, less fees, and by transfers alone."""
+
+    equity: Decimal
+    realized_pnl: Decimal  # gross of fees, like the next ones since the books were opened
+    unrealized_pnl: Decimal  # at the venue's mark
+    fees: Decimal
+    funding: Decimal
+    transfers: Decimal  # received is positive; since the process started
+    residual: Decimal  # change of equity since `since_ms` that none of these explains
+    since_ms: Millis
+    as_of_ms: Millis
+
+
 class OrderCounts(Message, frozen=True, kw_only=True):
     """Counters since my start, for metrics: actions, states reached, findings."""
 

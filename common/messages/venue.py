@@ -80,9 +80,19 @@ class RateLimitQuery(msgspec.Struct, frozen=True, tag=True):
     """userRateLimit: what this address may still send."""
 
 
-Query: TypeAlias = (
-    OpenOrdersQuery | OrderStatusQuery | FillsQuery | AccountQuery | FundingQuery | MetaQuery | RateLimitQuery
-)
+class TransfersQuery(msgspec.Struct, frozen=True, tag=True):
+    """Money that `account` moved since then other than by trade, fee or funding."""
+
+    account: str
+    since_ms: Millis
+
+
+class UserRoleQuery(msgspec.Struct, frozen=True, tag=True):
+    """What the address that we ask about is to the venue."""
+
+
+AccountQueries: TypeAlias = AccountQuery | FillsQuery | FundingQuery | TransfersQuery | RateLimitQuery | UserRoleQuery
+Query: TypeAlias = OpenOrdersQuery | OrderStatusQuery | MetaQuery | AccountQueries
 
 # --- streams -------------------------------------------------------------------------------------
 
@@ -207,11 +217,34 @@ class VenueAccount(Message, frozen=True, kw_only=True):
     withdrawable: Decimal
     positions: tuple[VenuePosition, ...]
     asked_at: Nanos
+    raw_usd: Decimal | None = None  # equity less the value of all positions: what fills, fees and funding moved
 
 
 class VenueFundings(Message, frozen=True, kw_only=True):
     query_id: int
     payments: tuple[FundingPayment, ...]
+
+
+class Transfer(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of the balance, received is positive; `kind` is the venue's word."""
+
+    kind: str
+    usd: Decimal
+    venue_ms: Millis
+
+
+class VenueTransfers(Message, frozen=True, kw_only=True):
+    query_id: int
+    transfers: tuple[Transfer, ...]
+    asked_at: Nanos
+
+
+class VenueUserRole(Message, frozen=True, kw_only=True):
+    """`role` is the venue's word: user, agent, subAccount, vault or missing; `master` whose, where it says so."""
+
+    query_id: int
+    role: str
+    master: str
 
 
 class VenueMeta(Message, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ from common.messages import (
     Book,
     Halt,
     HaltDirectory,
+    LedgerCheck,
     LiveOrder,
     LiveOrders,
     Message,
@@ -69,6 +70,12 @@ class AccountStatus(msgspec.Struct, frozen=True, kw_only=True):
     equity: str | None
     address_requests_used: int | None
     address_requests_cap: int | None
+    realized_pnl: str | None
+    unrealized_pnl: str | None
+    fees: str | None
+    funding: str | None
+    transfers: str | None
+    ledger_residual: str | None
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,6 +142,7 @@ def assemble(
     account = _last(risk, Account)
     budget = _last(risk, AddressBudget)
     said = _last(risk, Halt)
+    books = _last(facts.get("order_management", {}), LedgerCheck)
     instruments = settings.instruments() if settings else {}
     return Status(
         state=worst(services),
@@ -149,6 +157,12 @@ def assemble(
             equity=money(account.equity) if account else None,
             address_requests_used=budget.used if budget else None,
             address_requests_cap=budget.cap if budget else None,
+            realized_pnl=money(books.realized_pnl) if books else None,
+            unrealized_pnl=money(books.unrealized_pnl) if books else None,
+            fees=money(books.fees) if books else None,
+            funding=money(books.funding) if books else None,
+            transfers=money(books.transfers) if books else None,
+            ledger_residual=money(books.residual) if books else None,
         ),
         coins={
             coin: coin_status(instrument, facts.get("market_data", {}), facts.get("order_management", {}))

@@ -53,6 +53,10 @@ def _headline(status: Status) -> Text:
     used, cap = status.account.address_requests_used, status.account.address_requests_cap
     if used is not None and cap is not None:
         text.append(f"   requests left {cap - used:,}", style="" if cap - used > REQUESTS_FEW else "yellow")
+    books = status.account
+    if books.realized_pnl is not None:
+        text.append(f"   earned {books.realized_pnl} + {books.unrealized_pnl} open - fees {books.fees}")
+        text.append(f" + funding {books.funding} + transfers {books.transfers}, unexplained {books.ledger_residual}")
     if status.halted:
         text.append("   HALTED: see `mm arm`", style="bold red")
     if status.endpoints.metrics:

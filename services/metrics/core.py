@@ -29,6 +29,7 @@ from common.messages import (
     FlowEstimate,
     Halt,
     Heartbeat,
+    LedgerCheck,
     LiveOrders,
     MarkoutEstimate,
     Missed,
@@ -60,6 +61,7 @@ Inbox: TypeAlias = (
     | PendingExposure
     | LiveOrders
     | OrderCounts
+    | LedgerCheck
     | Posture
     | Exposure
     | Account
@@ -126,7 +128,7 @@ class MetricsCore:
                 | Attribution()
             ):
                 self._take(of_slow(message))
-            case Fill() | Position() | PendingExposure() | LiveOrders() | OrderCounts():
+            case Fill() | Position() | PendingExposure() | LiveOrders() | OrderCounts() | LedgerCheck():
                 self._on_orders(message)
             case Posture() | Exposure() | Account() | AddressBudget() | Halt() | RiskCounts() | CancellerStatus():
                 self._on_safety(message)
@@ -185,7 +187,7 @@ class MetricsCore:
 
     # --- orders and money --------------------------------------------------------------------------
 
-    def _on_orders(self, message: Fill | Position | PendingExposure | LiveOrders | OrderCounts) -> None:
+    def _on_orders(self, message: Fill | Position | PendingExposure | LiveOrders | OrderCounts | LedgerCheck) -> None:
         match message:
             case Fill():
                 self._on_fill(message)
@@ -199,6 +201,10 @@ class MetricsCore:
                     self._set("mm_open_orders", (message.coin, side.value), count)
             case OrderCounts():
                 self._replace("mm_order_events_total", message.counts)
+            case LedgerCheck():
+                self._set("mm_ledger_residual_usd", (), message.residual)
+                self._set("mm_transfers_usd", (), message.transfers)
+                self._set("mm_account_unrealized_pnl_usd", (), message.unrealized_pnl)
 
     def _on_fill(self, fill: Fill) -> None:
         identity = (fill.venue_ms, fill.coin, fill.tid)

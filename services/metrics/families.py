@@ -107,6 +107,9 @@ FAMILIES: Final[dict[str, Family]] = {
     ),
     "mm_resting_notional_usd": _gauge(_COIN_SIDE, "price times size of what rests"),
     # --- money ---
+    "mm_ledger_residual_usd": _gauge((), "change of equity in the last minute that nothing in our books explains"),
+    "mm_transfers_usd": _gauge((), "deposits and transfers since order_management started, received is positive"),
+    "mm_account_unrealized_pnl_usd": _gauge((), "of all coins, at the venue's mark"),
     "mm_fills_total": _counter(_COIN, "fills counted into the position"),
     "mm_fill_volume_usd_total": _counter(("coin", "side", "role"), "traded notional heard since this process started"),
     "mm_position": _gauge(_COIN, "coins, signed"),

@@ -7,14 +7,15 @@ Rules
      and the position is not proven until both agree again. Nothing is corrected while we run.
   4. Only at start, and only when two account reads with a read of fills between them say the same, is the venue's
      position adopted over ours, with a finding.
-  5. An account without equity and positions is not an answer about ours: wrong address, or not funded.
+  5. An account without equity and positions is not an answer about ours: wrong address, or not funded. The venue is
+     asked what the address is, and nothing is quoted until an answer has one of both.
 """
 
 from typing import Final
 
 from common.actor import Effect, Record
-from common.messages import FundingRecord, PendingExposure, Position, VenueAccount
-from common.messages.venue import AccountQuery, FundingPayment, VenuePosition
+from common.messages import FundingRecord, PendingExposure, Position, VenueAccount, VenueUserRole
+from common.messages.venue import AccountQuery, FundingPayment, UserRoleQuery, VenuePosition
 from common.units import MILLISECOND, SECOND, Lots, Millis, Nanos
 from services.order_management.desk import Desk
 
@@ -40,17 +41,29 @@ class Books:
     def on_account(self, message: VenueAccount, now: Nanos) -> tuple[bool, list[Effect]]:
         """Compare all coins; return whether all agree, and what to write down."""
         if message.equity == 0 and not message.positions:
-            effects = (
-                [] if self._unbelieved else self._desk.finding("account without equity", "", "no positions either")
-            )
+            if self._unbelieved:
+                return False, []
             self._unbelieved = True
-            return False, effects
+            self._desk.queries.want("role", UserRoleQuery(), now)
+            return False, self._desk.finding("account without equity", "", "no positions either")
         self._unbelieved = False
         stated = {position.coin: position for position in message.positions}
         effects = []
         for coin in self._coins:
             effects += self._compare(coin, stated.get(coin), message.venue_ms, now)
         return not self._differs, effects
+
+    def on_role(self, message: VenueUserRole) -> list[Effect]:
+        """Rule 5: say what the address is instead, in words that a person can act on."""
+        account = self._desk.account
+        match message.role:
+            case "agent":
+                told = f"{account} is an agent of {message.master}: that address belongs into venue.account"
+            case "missing":
+                told = f"the venue does not know {account}: fund it, or correct venue.account"
+            case role:
+                told = f"{account} is a {role} without equity" + (f", of {message.master}" if message.master else "")
+        return self._desk.finding("account without equity", "", told)
 
     def adopt(self, message: VenueAccount) -> list[Effect]:
         """Rule 4: take the venue's word where it differs."""
@@ -60,7 +73,7 @@ class Books:
             position, books = stated.get(coin), self._desk.ledger.coins[coin]
             lots, entry = (position.lots, position.entry) if position else (Lots(0), None)
             told = f"ours {books.position_at(message.venue_ms)}, venue {lots} at {message.venue_ms}"
-            books.adopt(lots, entry, message.venue_ms)
+            self._desk.ledger.adopt(coin, lots, entry, message.venue_ms)
             self._drift[coin] = Lots(0)
             effects += self._desk.finding("position adopted", coin, told)
             effects.append(Record(books.record(f"adopted: {told}")))

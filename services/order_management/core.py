@@ -54,6 +54,8 @@ from common.messages import (
     VenueOpenOrders,
     VenueOrderStatus,
     VenueTime,
+    VenueTransfers,
+    VenueUserRole,
     Wake,
 )
 from common.messages.venue import FundingQuery
@@ -63,6 +65,7 @@ from services.order_management.cancelling import Cancelling
 from services.order_management.desk import FILLS_OVERLAP_MS, Desk
 from services.order_management.facts import VenueFacts
 from services.order_management.gate import QuoteGate
+from services.order_management.ledger_identity import LedgerIdentity
 from services.order_management.order_store import OrderStore
 from services.order_management.pace import Pace
 from services.order_management.placing import Placing
@@ -73,6 +76,17 @@ from services.order_management.requoting import Requoting
 from services.order_management.statements import Statements
 from services.order_management.watch import check_orders
 
+VenueAnswer: TypeAlias = (
+    VenueOpenOrders
+    | VenueOrderStatus
+    | VenueFills
+    | VenueAccount
+    | VenueFundings
+    | VenueTransfers
+    | VenueUserRole
+    | VenueMeta
+)
+FromVenue: TypeAlias = VenueAnswer | OrderUpdates | StreamFills | FundingPayments | Posted | PostFailed
 Moving: TypeAlias = (
     Wake
     | Stopping
@@ -91,18 +105,8 @@ Moving: TypeAlias = (
     | StreamDown
     | VenueTime
     | MalformedVenueData
-    | OrderUpdates
-    | StreamFills
-    | FundingPayments
-    | VenueOpenOrders
-    | VenueOrderStatus
-    | VenueFills
-    | VenueAccount
-    | VenueFundings
-    | VenueMeta
     | QueryFailed
-    | Posted
-    | PostFailed
+    | FromVenue
 )
 Inbox: TypeAlias = Moving | Book | Trade  # market data moves no order by itself: the target does
 
@@ -123,6 +127,7 @@ class OrderManagement:
             settings=settings,
             epoch=boot.epoch,
             tag=house_tag(account),
+            account=account,
             store=OrderStore(instruments),
             ledger=Ledger(instruments),
         )
@@ -130,6 +135,7 @@ class OrderManagement:
         self._gate = QuoteGate(settings.liveness, self._coins)
         self._facts = VenueFacts(desk)
         self._books = Books(desk)
+        self._identity = LedgerIdentity(desk)
         self._cancelling = Cancelling(desk, self._facts)
         self._queue = Queue(desk.store)
         self._placing = Placing(desk, self._gate, self._facts, self._queue)
@@ -142,7 +148,7 @@ class OrderManagement:
             desk, self._books, self._cancelling, any_rows=rebuilding.any_rows, started_at=boot.started_at
         )
         self._now = boot.started_at
-        self._statements = Statements(desk, self._books, self._recovery, boot.started_at)
+        self._statements = Statements(desk, self._books, self._identity, self._recovery, started_at=boot.started_at)
         self._checkpointed = False  # since recovery ended last
         self._replan = dict.fromkeys(self._coins)
         self._closed = "starting"  # why the whole account was closed at the last look
@@ -155,6 +161,8 @@ class OrderManagement:
             VenueAccount: self._on_account,
             VenueFundings: lambda message, _now: self._books.on_fundings(message.payments),
             VenueMeta: lambda message, _now: self._recovery.on_meta(message),
+            VenueUserRole: lambda message, _now: self._books.on_role(message),
+            VenueTransfers: lambda message, _now: self._identity.on_transfers(message),
         }
 
     # --- the actor -----------------------------------------------------------------------------------
@@ -250,21 +258,7 @@ class OrderManagement:
                 self._desk.count("sends_failed")
                 return self._placing.on_send_failed(message, now) + self._cancelling.on_send_failed(message, now)
 
-    def _on_venue(
-        self,
-        message: OrderUpdates
-        | StreamFills
-        | FundingPayments
-        | VenueOpenOrders
-        | VenueOrderStatus
-        | VenueFills
-        | VenueAccount
-        | VenueFundings
-        | VenueMeta
-        | Posted
-        | PostFailed,
-        now: Nanos,
-    ) -> list[Effect]:
+    def _on_venue(self, message: FromVenue, now: Nanos) -> list[Effect]:
         match message:
             case OrderUpdates():
                 return self._facts.on_updates(message, now)
@@ -317,7 +311,8 @@ class OrderManagement:
         if self._books.opened and not self._desk.cursor_ms:
             self._desk.cursor_ms = message.venue_ms
         self._books.want_account(Nanos(now + (ACCOUNT_EVERY if agrees else ACCOUNT_AGAIN)))
-        return effects + self._recovery.on_account(message, now, agrees=agrees)
+        effects += self._recovery.on_account(message, now, agrees=agrees)
+        return effects + self._identity.on_account(message, now, agrees=agrees and self._recovery.done)
 
     def _on_stopping(self, now: Nanos) -> None:
         if self._stop_by is None:

@@ -29,6 +29,7 @@ class Desk:
     settings: Settings
     epoch: int
     tag: str
+    account: str  # address that owns the positions
     store: OrderStore
     ledger: Ledger
     queries: Queries = field(default_factory=Queries)

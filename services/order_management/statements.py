@@ -5,15 +5,19 @@ from common.messages import LiveOrders, OrderCounts, Reconciled
 from common.units import Nanos
 from services.order_management.books import Books
 from services.order_management.desk import Desk
+from services.order_management.ledger_identity import LedgerIdentity
 from services.order_management.recovery import Recovery
 
 
 class Statements:
     """Knows what was said last, and when it is to be said again."""
 
-    def __init__(self, desk: Desk, books: Books, recovery: Recovery, started_at: Nanos) -> None:
+    def __init__(
+        self, desk: Desk, books: Books, identity: LedgerIdentity, recovery: Recovery, *, started_at: Nanos
+    ) -> None:
         self._desk = desk
         self._books = books
+        self._identity = identity
         self._recovery = recovery
         self._said_done: bool | None = None
         self.due = started_at
@@ -32,6 +36,8 @@ class Statements:
             effects.append(Send(Reconciled(epoch=self._desk.epoch, done=done, detail=self._recovery.detail)))
         if now >= self.due:
             effects.append(Send(OrderCounts(counts=self.counts())))
+            if self._identity.statement is not None:
+                effects.append(Send(self._identity.statement))
             self.due = Nanos(now + self._desk.settings.liveness.units(1))
         return effects
 

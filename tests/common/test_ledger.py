@@ -219,3 +219,17 @@ def test_order_and_repetition_change_nothing(trades: list[Fill], data: st.DataOb
     held = BTC.size(books.lots)
     total = books.realized_pnl + (0 if books.entry is None else held * (Decimal(100) - books.entry))
     assert abs(total - (cash + held * 100)) < Decimal("1e-15")
+
+
+@given(TRADES, st.data(), st.integers(OPENED_MS, OPENED_MS + 60))
+def test_what_was_earned_at_a_moment_is_the_cash_until_then(trades: list[Fill], data: st.DataObject, at: int) -> None:
+    """Rule 5: whatever came later is left out, with its fees; payments count like fills."""
+    ledger = opened()
+    for one in data.draw(st.permutations([replace(one, fee=Decimal("0.01")) for one in trades])):
+        ledger.count(one)
+    ledger.fund(payment("0.5", OPENED_MS + 25))
+    until = [one for one in trades if one.venue_ms <= at]
+    cash = sum((-one.side.sign * BTC.size(one.lots) * BTC.price(one.ticks) for one in until), Decimal(0))
+    cash += Decimal("0.5") * (at >= OPENED_MS + 25) - Decimal("0.01") * len(until)
+    assert abs(ledger.earned_at(Millis(at)) - cash) < Decimal("1e-15")
+    assert ledger.booked_from == min([OPENED_MS + 25, *(one.venue_ms for one in trades)])

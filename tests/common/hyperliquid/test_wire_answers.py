@@ -20,18 +20,24 @@ from common.messages.venue import (
     OpenOrdersQuery,
     OrderStatusQuery,
     Query,
+    Transfer,
+    TransfersQuery,
+    UserRoleQuery,
     VenueAccount,
     VenueMeta,
     VenueOpenOrders,
     VenueOrder,
     VenueOrderStatus,
     VenuePosition,
+    VenueTransfers,
+    VenueUserRole,
 )
 from common.units import Lots, Millis, Nanos, Side, Ticks
 from tests.common.hyperliquid.coins import ACCOUNT, CLOID, COINS, MS, OTHER_CLOID
 
 ASKED = Nanos(11)
-WHOLE: list[WholeQuery] = [OpenOrdersQuery(), OrderStatusQuery(CLOID), AccountQuery(), MetaQuery()]
+WHOLE: list[WholeQuery] = [OpenOrdersQuery(), OrderStatusQuery(CLOID), AccountQuery(), MetaQuery(), UserRoleQuery()]
+WHOLE += [TransfersQuery(ACCOUNT, Millis(MS))]
 
 
 def decode(query: WholeQuery, answer: Any) -> Message:  # any JSON
@@ -51,6 +57,11 @@ def decode(query: WholeQuery, answer: Any) -> Message:  # any JSON
         (FillsQuery(Millis(MS)), {"type": "userFillsByTime", "user": ACCOUNT, "startTime": 5}),
         (FundingQuery(Millis(MS)), {"type": "userFunding", "user": ACCOUNT, "startTime": 5}),
         (MetaQuery(), {"type": "meta"}),
+        (UserRoleQuery(), {"type": "userRole", "user": ACCOUNT}),
+        (
+            TransfersQuery(ACCOUNT, Millis(MS)),
+            {"type": "userNonFundingLedgerUpdates", "user": ACCOUNT, "startTime": MS},
+        ),
     ],
 )
 def test_bodies(query: Query, body: dict[str, object]) -> None:
@@ -171,7 +182,30 @@ def test_account() -> None:
         withdrawable=Decimal("13104.5"),
         positions=(eth, btc),
         asked_at=ASKED,
+        raw_usd=Decimal(-5),
     )
+
+
+@pytest.mark.parametrize(
+    ("answer", "role", "master"),
+    [
+        ({"role": "user"}, "user", ""),
+        ({"role": "missing"}, "missing", ""),
+        ({"role": "agent", "data": {"user": ACCOUNT}}, "agent", ACCOUNT),
+        ({"role": "subAccount", "data": {"master": ACCOUNT}}, "subAccount", ACCOUNT),
+    ],
+)
+def test_what_an_address_is(answer: dict[str, Any], role: str, master: str) -> None:
+    """An agent's address has no positions, and an empty answer about it is not one about ours."""
+    assert decode(UserRoleQuery(), answer) == VenueUserRole(query_id=3, role=role, master=master)
+
+
+def test_transfers() -> None:
+    """Of the account that the question names."""
+    moved = {"type": "internalTransfer", "usdc": "4", "user": "0x" + "cd" * 20, "destination": ACCOUNT, "fee": "0"}
+    found = decode(TransfersQuery(ACCOUNT, Millis(MS)), [{"time": MS, "hash": "0x0", "delta": moved}])
+    (transfer,) = (Transfer(kind="internalTransfer", usd=Decimal(4), venue_ms=Millis(MS)),)
+    assert found == VenueTransfers(query_id=3, transfers=(transfer,), asked_at=ASKED)
 
 
 def test_universe() -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from common.messages import DecisionRecord, HaltFile, Position, ServiceState
+from common.messages import DecisionRecord, FindingRecord, HaltFile, LedgerCheck, Position, ServiceState
 from common.simulation.network import Weather
 from common.units import MILLISECOND, SECOND, Lots, Nanos, Ticks
 from services.replay.seating import ORDER
@@ -168,3 +168,16 @@ def test_few_requests_left_slow_quotes_and_spare_cancels(requests_left: int, pla
     mesh.run_for(6)
     assert mesh.judge.resting() == {}
     assert not mesh.refused("Too many cumulative requests")
+
+
+def test_a_deposit_is_explained() -> None:
+    """Equity moves by it, the books say so within the next reads, and there is nothing to find."""
+    mesh = WholeMesh(29).run_for(30)
+    mesh.deposit_usd(250)
+    mesh.run_for(60)
+    said = [message for _, _, message in mesh.simulation.published if isinstance(message, LedgerCheck)][-1]
+    assert said.transfers == 250
+    assert abs(said.residual) <= Decimal("0.000001")
+    rows = mesh.simulation.seats["order_management"].records
+    assert [row for row in rows if isinstance(row, FindingRecord)] == []
+    assert mesh.judge.fills()

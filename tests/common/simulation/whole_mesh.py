@@ -7,10 +7,10 @@ from typing import Final
 from common import config, witness
 from common.simulation.driver import Simulation
 from common.simulation.network import Network, Weather
-from common.units import MILLISECOND, SECOND, Lots, Nanos, Side, Ticks
+from common.units import MICROS_PER_USD, MILLISECOND, SECOND, Lots, Micros, Nanos, Side, Ticks
 from services.replay.seating import ORDER, seats
 from services.replay.venue_link import ACCOUNT, EPOCH_MS, OPERATOR, synthetic
-from services.venue_sim.api import ActionRequest, OrderSpec, PlaceOrders, Tif
+from services.venue_sim.api import ActionRequest, Deposit, OrderSpec, PlaceOrders, Tif
 from tests.mesh.judge import Judge
 
 SETTINGS: Final = config.load(Path(__file__).parents[3] / "deploy" / "sim.toml")
@@ -50,6 +50,9 @@ class WholeMesh:
         nonce = EPOCH_MS + self.simulation.now // MILLISECOND
         request = ActionRequest(request_id=0, signer=ACCOUNT, action=PlaceOrders((spec,)), nonce=nonce)
         self.venue.venue.exchange.submit(request)
+
+    def deposit_usd(self, usd: int) -> None:
+        self.venue.venue.exchange.feed(Deposit(user=ACCOUNT, micros=Micros(usd * MICROS_PER_USD)))
 
     def spend_requests(self, requests: int) -> None:
         """The account has sent so many actions before."""

@@ -16,7 +16,7 @@ from common.cloid import house_tag, make_cloid
 from common.config import Settings
 from common.home import Home
 from common.instrument import Instrument
-from common.messages import LiveOrder, OrderState, Position
+from common.messages import LedgerCheck, LiveOrder, OrderState, Position
 from common.units import Lots, Millis, Side, Ticks
 
 ACCOUNT: Final = "0x" + "ab" * 20
@@ -167,3 +167,18 @@ def fake_venue() -> Iterator[FakeVenue]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def books() -> LedgerCheck:
+    """The account's ledger, with three micro-USD that nobody can explain."""
+    return LedgerCheck(
+        equity=Decimal(100_000),
+        realized_pnl=Decimal("12.5"),
+        unrealized_pnl=Decimal("2.25"),
+        fees=Decimal("-0.25"),
+        funding=Decimal("0.75"),
+        transfers=Decimal(100),
+        residual=Decimal("0.000003"),
+        since_ms=Millis(1),
+        as_of_ms=Millis(2),
+    )

@@ -27,7 +27,7 @@ from common.messages import (
 )
 from common.units import Lots, Micros, Millis, Nanos, Side, Ticks
 from services.cli.status import RESTING, STATES, Facts, ServiceStatus, Status, assemble, encode, money, worst
-from tests.services.cli.samples import live_order, position, settings
+from tests.services.cli.samples import books, live_order, position, settings
 
 COIN_KEYS: Final = (
     *("mid", "position", "bids", "asks", "pending_bid_exposure", "pending_ask_exposure", "net_pending_change"),
@@ -105,7 +105,7 @@ def running() -> Status:
         facts={
             "risk": facts(posture(PostureLevel.NORMAL), account(), AddressBudget(used=7, cap=10_000)),
             "market_data": facts(top(999_990, 1_000_010)),
-            "order_management": facts(position(), PENDING, QUOTES),
+            "order_management": facts(position(), PENDING, QUOTES, books()),
         },
         halt=HaltDirectory(),
     )
@@ -139,7 +139,17 @@ def test_the_whole_contract() -> None:
                 "error": "risk did not answer within 1 s",
             },
         },
-        "account": {"equity": "100000", "address_requests_used": 7, "address_requests_cap": 10_000},
+        "account": {
+            "equity": "100000",
+            "address_requests_used": 7,
+            "address_requests_cap": 10_000,
+            "realized_pnl": "12.5",
+            "unrealized_pnl": "2.25",
+            "fees": "-0.25",
+            "funding": "0.75",
+            "transfers": "100",
+            "ledger_residual": "0.000003",
+        },
         "coins": {
             "BTC": {
                 "mid": "100000.0",
@@ -169,7 +179,12 @@ def test_what_is_not_known_is_null() -> None:
     """Rule 2: with nobody to ask, every value is null and both sides are empty, never "0"."""
     found = shown(seen())
     assert found["posture"] is None
-    assert found["account"] == dict.fromkeys(("equity", "address_requests_used", "address_requests_cap"))
+    assert found["account"] == dict.fromkeys(
+        (
+            *("equity", "address_requests_used", "address_requests_cap", "realized_pnl", "unrealized_pnl", "fees"),
+            *("funding", "transfers", "ledger_residual"),
+        )
+    )
     assert found["endpoints"] == {"venue": None, "metrics": None}
     assert found["coins"]["BTC"] == {**dict.fromkeys(COIN_KEYS), "bids": [], "asks": []}
 

@@ -6,9 +6,10 @@ from common.messages import HaltDirectory, HaltFile, LiveOrders
 from common.units import Side
 from services.cli.status import ServiceStatus, Status, assemble
 from services.cli.table import line, screen
-from tests.services.cli.samples import live_order, position, settings
+from tests.services.cli.samples import books, live_order, position, settings
 
 LIVE = LiveOrders(coin="BTC", orders=(live_order(Side.BUY, 999_990),))
+FACTS = {("LiveOrders", "BTC"): LIVE, ("Position", "BTC"): position(), ("LedgerCheck", ""): books()}
 
 
 def seen(*, halted: bool = False) -> Status:
@@ -19,7 +20,13 @@ def seen(*, halted: bool = False) -> Status:
             "risk": ServiceStatus(state="READY", pid=4711, uptime_s=12.0, heartbeat_age_ms=80.4, loop_lag_ms=0.2),
             "strategy": ServiceStatus(state="DOWN", error="[red]did not answer[/red]"),
         },
-        facts={"order_management": {("LiveOrders", "BTC"): LIVE, ("Position", "BTC"): position()}},
+        facts={
+            "order_management": {
+                ("LiveOrders", "BTC"): LIVE,
+                ("Position", "BTC"): position(),
+                ("LedgerCheck", ""): books(),
+            }
+        },
         halt=HaltDirectory(files=(HaltFile(name="x", cause="y"),) if halted else ()),
     )
 
@@ -37,6 +44,9 @@ def test_the_screen_shows_everything() -> None:
     for part in ("READY", "4711", "12 s", "80 ms", "all is well", "[red]did not answer[/red]", "0.00500 @ 99999.0"):
         assert part in text, part
     assert "-0.02000" in text
+    assert "earned 12.5 + 2.25 open - fees -0.25 + funding 0.75 + transfers 100, unexplained 0.000003" in text.replace(
+        "\n", " "
+    )
     assert "HALTED" not in text
     assert "http://127.0.0.1:9464/metrics" in text
 

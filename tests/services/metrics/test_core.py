@@ -26,6 +26,7 @@ from common.units import SECOND
 from services.metrics.core import SERIES_MAX, Inbox, Labels, MetricsCore
 from services.metrics.families import AGES, FAMILIES
 from tests.script import Script
+from tests.services.cli.samples import books
 from tests.services.metrics.estimate_samples import ESTIMATES
 from tests.services.metrics.samples import (
     BTC,
@@ -124,6 +125,14 @@ MOVES: Final[list[tuple[Inbox, dict[str, dict[Labels, float]]]]] = [
             "mm_fees_usd": {BTC_LABEL: -0.25},
             "mm_funding_usd": {BTC_LABEL: 0.75},
             "mm_fills_total": {BTC_LABEL: 42},
+        },
+    ),
+    (
+        books(),
+        {
+            "mm_ledger_residual_usd": {(): 0.000003},
+            "mm_transfers_usd": {(): 100},
+            "mm_account_unrealized_pnl_usd": {(): 2.25},
         },
     ),
     (

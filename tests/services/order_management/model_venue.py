@@ -25,6 +25,8 @@ from common.messages.venue import (
     Posted,
     Query,
     RateLimitQuery,
+    TransfersQuery,
+    UserRoleQuery,
     VenueAccount,
     VenueFills,
     VenueFundings,
@@ -34,8 +36,11 @@ from common.messages.venue import (
     VenueOrderStatus,
     VenuePosition,
     VenueRateLimit,
+    VenueTransfers,
+    VenueUserRole,
 )
 from common.units import MILLISECOND, Lots, Millis, Nanos, Side
+from services.order_management.core import VenueAnswer
 from tests.services.order_management.parts import BASE_MS
 
 
@@ -91,6 +96,7 @@ class ModelVenue:
     fills_told: list[StreamFills] = field(default_factory=list)
     placed_twice: list[str] = field(default_factory=list)
     new_leg_first: bool = False  # which leg of a modify orderUpdates tell first
+    cash: Decimal = Decimal(100_000)
     ms: int = BASE_MS
     oids: Iterator[int] = field(default_factory=lambda: count(1_000))
     tids: Iterator[int] = field(default_factory=lambda: count(1))
@@ -182,6 +188,8 @@ class ModelVenue:
             closed_pnl=Decimal(0),
             crossed=False,
         )
+        instrument = self.instruments[order.coin]
+        self.cash -= instrument.size(order.side.sign * lots) * instrument.price(order.ticks) + fill.fee
         self.fills.append(fill)
         self.fills_told.append(StreamFills(fills=(fill,), snapshot=False, received_at=self.now))
         self._tell(resting)
@@ -201,9 +209,7 @@ class ModelVenue:
 
     # --- reads ---------------------------------------------------------------------------------------
 
-    def answer(
-        self, query_id: int, query: Query, asked_at: Nanos
-    ) -> VenueOpenOrders | VenueOrderStatus | VenueFills | VenueAccount | VenueFundings | VenueMeta | VenueRateLimit:
+    def answer(self, query_id: int, query: Query, asked_at: Nanos) -> VenueAnswer | VenueRateLimit:
         match query:
             case OpenOrdersQuery():
                 listed = tuple(resting.listed() for resting in self.open())
@@ -217,6 +223,10 @@ class ModelVenue:
                 return self._account(query_id, asked_at)
             case FundingQuery():
                 return VenueFundings(query_id=query_id, payments=())
+            case TransfersQuery():
+                return VenueTransfers(query_id=query_id, transfers=(), asked_at=asked_at)
+            case UserRoleQuery():
+                return VenueUserRole(query_id=query_id, role="user", master="")
             case RateLimitQuery():
                 return VenueRateLimit(query_id=query_id, used=0, cap=10_000)
             case MetaQuery():
@@ -255,4 +265,5 @@ class ModelVenue:
             withdrawable=Decimal(100_000),
             positions=positions,
             asked_at=asked_at,
+            raw_usd=self.cash,
         )

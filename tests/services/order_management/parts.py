@@ -55,7 +55,9 @@ def desk() -> Desk:
     """A desk with open, flat books in both coins."""
     plain = settings()
     instruments = plain.instruments()
-    made = Desk(settings=plain, epoch=7, tag=TAG, store=OrderStore(instruments), ledger=Ledger(instruments))
+    made = Desk(
+        settings=plain, epoch=7, tag=TAG, account=ACCOUNT, store=OrderStore(instruments), ledger=Ledger(instruments)
+    )
     for coin in instruments:
         made.ledger.open(coin, Lots(0), None, Millis(0))
     return made

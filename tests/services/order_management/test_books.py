@@ -4,12 +4,12 @@ from decimal import Decimal
 
 import pytest
 
-from common.messages import FindingRecord, FundingRecord, LedgerRecord, VenueAccount
+from common.messages import FindingRecord, FundingRecord, LedgerRecord, VenueAccount, VenueUserRole
 from common.messages.venue import FundingPayment, VenuePosition
 from common.units import Lots, Millis, Nanos
 from services.order_management.books import Books
 from services.order_management.desk import Desk
-from tests.services.order_management.parts import desk, fill, rows, seconds, tracked
+from tests.services.order_management.parts import ACCOUNT, desk, fill, rows, seconds, tracked
 
 T = seconds(10)
 
@@ -120,6 +120,26 @@ def test_an_account_of_nobody() -> None:
     assert books.on_account(account(0), T) == (True, [])
     assert books.unproven("BTC") == ""
     assert books.on_account(account(7, equity=0), T)[0] is False, "a position without equity is compared"
+
+
+@pytest.mark.parametrize(
+    ("role", "master", "told"),
+    [
+        ("agent", "0xmaster", f"{ACCOUNT} is an agent of 0xmaster: that address belongs into venue.account"),
+        ("missing", "", f"the venue does not know {ACCOUNT}: fund it, or correct venue.account"),
+        ("user", "", f"{ACCOUNT} is a user without equity"),
+        ("subAccount", "0xmaster", f"{ACCOUNT} is a subAccount without equity, of 0xmaster"),
+    ],
+)
+def test_the_venue_is_asked_who_that_is(role: str, master: str, told: str) -> None:
+    """Rule 5: once for each doubt, and the answer tells a person what to do."""
+    books = Books(place := desk())
+    books.on_account(account(0), T)
+    assert not place.queries.pending("role")
+    books.on_account(account(0, equity=0), T)
+    assert place.queries.pending("role")
+    (row,) = rows(books.on_role(VenueUserRole(query_id=1, role=role, master=master)), FindingRecord)
+    assert (row.kind, row.evidence) == ("account without equity", told)
 
 
 def test_funding_is_recorded_once() -> None:

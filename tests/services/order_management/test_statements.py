@@ -8,6 +8,7 @@ from services.order_management.books import Books
 from services.order_management.cancelling import Cancelling
 from services.order_management.desk import Desk
 from services.order_management.facts import VenueFacts
+from services.order_management.ledger_identity import LedgerIdentity
 from services.order_management.recovery import Phase, Recovery
 from services.order_management.statements import Statements
 from tests.services.order_management.parts import desk, seconds, tracked
@@ -19,7 +20,7 @@ def speaker() -> tuple[Desk, Recovery, Statements]:
     place = desk()
     books = Books(place)
     recovery = Recovery(place, books, Cancelling(place, VenueFacts(place)), any_rows=False, started_at=T)
-    return place, recovery, Statements(place, books, recovery, T)
+    return place, recovery, Statements(place, books, LedgerIdentity(place), recovery, started_at=T)
 
 
 def names(effects: list[Effect]) -> list[str]:

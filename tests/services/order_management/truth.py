@@ -70,6 +70,7 @@ def unsettled(core: OrderManagement, venue: ModelVenue) -> str:
     counted, _ = ledger.keys()
     if set(counted) != {fill_key(fill) for fill in venue.fills if fill.venue_ms > opened[fill.coin]}:
         return "fills differ"
+    assert "finding.ledger identity" not in core._desk.counts
     live = {order.cloid: order.remaining() for order in store.open.values()}
     if live != {r.order.cloid: r.left for r in venue.open() if r.order.cloid}:
         return "open orders differ"
