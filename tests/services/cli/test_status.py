@@ -34,6 +34,17 @@ COIN_KEYS: Final = (
     *("worst_case_max_position", "worst_case_min_position", "realized_pnl", "unrealized_pnl", "fees", "fills"),
     *("resting_bid_notional", "resting_ask_notional", "funding", "foreign_orders", "position_drift"),
 )
+ACCOUNT_SAID: Final = {
+    "equity": "100000",
+    "address_requests_used": 7,
+    "address_requests_cap": 10_000,
+    "realized_pnl": "12.5",
+    "unrealized_pnl": "2.25",
+    "fees": "-0.25",
+    "funding": "0.75",
+    "transfers": "100",
+    "ledger_residual": "0.000003",
+}
 PENDING: Final = PendingExposure(
     coin="BTC",
     pending_bid=Lots(3_000),
@@ -139,17 +150,7 @@ def test_the_whole_contract() -> None:
                 "error": "risk did not answer within 1 s",
             },
         },
-        "account": {
-            "equity": "100000",
-            "address_requests_used": 7,
-            "address_requests_cap": 10_000,
-            "realized_pnl": "12.5",
-            "unrealized_pnl": "2.25",
-            "fees": "-0.25",
-            "funding": "0.75",
-            "transfers": "100",
-            "ledger_residual": "0.000003",
-        },
+        "account": ACCOUNT_SAID,
         "coins": {
             "BTC": {
                 "mid": "100000.0",
