@@ -1,8 +1,8 @@
-"""Equity changes by what we earned, less fees, plus funding and transfers, and by nothing else: checked to a micro-USD.
+"""Equity changes by what we earn, by fees, funding and transfers, and by nothing else.
 
 Rules
-  1. Two account states of the venue are compared, both at a moment when our positions were the venue's. The older one
-     is replaced by a newer every minute, once the identity held between them.
+  1. Two account states of the venue are compared to a micro-USD, both of a moment when our positions were the venue's.
+     The older one is replaced by a newer every minute, once the identity held between them.
   2. Both sides are taken without the mark price, which moves equity and unrealised P&L alike: the venue's cash against
      realised P&L less fees plus funding less the cost of what is held (common/ledger.py, rule 5).
   3. What does not fit makes us read fills, funding and transfers, at once and then every 30 s; a difference that lasts
@@ -28,8 +28,8 @@ READ_AGAIN: Final = Nanos(30 * SECOND)  # all three together weigh 60 and more o
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Base:
-    """The older state."""
+class _Compared:
+    """One state, as both sides see it."""
 
     venue_ms: Millis
     cash: Decimal
@@ -41,9 +41,9 @@ class LedgerIdentity:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._base: _Base | None = None
-        self._recent: set[Transfer] = set()  # later than the base
-        self._transferred = ZERO  # until the base
+        self._older: _Compared | None = None
+        self._recent: set[Transfer] = set()  # later than the older state
+        self._transferred = ZERO  # until the older state
         self._differs_since: Nanos | None = None
         self._read_at: Nanos | None = None
         self._reported = False
@@ -54,10 +54,10 @@ class LedgerIdentity:
         cash, ledger = account.raw_usd, self._desk.ledger
         if cash is None or not agrees:
             return []
-        here = _Base(venue_ms=account.venue_ms, cash=cash, earned=ledger.earned_at(account.venue_ms))
-        begin = self._base
+        here = _Compared(venue_ms=account.venue_ms, cash=cash, earned=ledger.earned_at(account.venue_ms))
+        begin = self._older
         if begin is None or (ledger.booked_from is not None and ledger.booked_from <= begin.venue_ms):
-            self._rebase(here)
+            self._replace(here)
             begin = here
         if here.venue_ms < begin.venue_ms:
             return []
@@ -68,24 +68,26 @@ class LedgerIdentity:
             return self._on_difference(residual, begin, here, moved, now)
         self._differs_since, self._reported = None, False
         if here.venue_ms - begin.venue_ms >= WINDOW_MS:
-            self._rebase(here)
+            self._replace(here)
         return []
 
     def on_transfers(self, answer: VenueTransfers) -> list[Effect]:
         """Remember what moved; the next account state is judged by it."""
-        if self._base is not None:
-            self._recent |= {one for one in answer.transfers if one.venue_ms > self._base.venue_ms}
+        if self._older is not None:
+            self._recent |= {one for one in answer.transfers if one.venue_ms > self._older.venue_ms}
         return []
 
     # --- parts ---------------------------------------------------------------------------------------
 
-    def _rebase(self, here: _Base) -> None:
+    def _replace(self, here: _Compared) -> None:
         past = {one for one in self._recent if one.venue_ms <= here.venue_ms}
         self._transferred += sum((one.usd for one in past), ZERO)
         self._recent -= past
-        self._base, self._desk.ledger.booked_from = here, None
+        self._older, self._desk.ledger.booked_from = here, None
 
-    def _on_difference(self, residual: Decimal, begin: _Base, here: _Base, moved: Decimal, now: Nanos) -> list[Effect]:
+    def _on_difference(
+        self, residual: Decimal, begin: _Compared, here: _Compared, moved: Decimal, now: Nanos
+    ) -> list[Effect]:
         """Rule 3."""
         if self._differs_since is None:
             self._differs_since, self._read_at = now, None
