@@ -5,10 +5,12 @@ import json
 import re
 import tarfile
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import zstandard
 
+from common.config import Network
+from common.hyperliquid.signing import Signature
 from tests.data import data_file
 
 FOLDER: Final = "J_hl_wire_fixtures"
@@ -55,3 +57,59 @@ def stream_messages() -> list[Any]:
     """Return the WebSocket messages of a morning: books and trades."""
     lines = unpacked(f"{FOLDER}/hftbacktest_btcusd_20250126.raw.zst").splitlines()
     return [json.loads(line.split(b" ", 1)[1]) for line in lines if line.strip()]
+
+
+class RecordedVector(NamedTuple):
+    """One L1 action, signed for both networks by the official client."""
+
+    action: dict[str, Any]
+    vault: str | None
+    nonce: int
+    expires_after: int | None
+    connection_id: str
+    signed: dict[Network, tuple[str, Signature]]  # digest and signature
+
+
+def _vector_blocks() -> list[list[str]]:
+    blocks = data_file("signing_vectors.txt").read_text().split("\n## ")[1:]
+    return [[line.strip() for line in block.splitlines()] for block in blocks]
+
+
+def _signature(text: str) -> Signature:
+    return Signature(**json.loads(text.replace("'", '"')))
+
+
+def recorded_l1_vectors() -> list[RecordedVector]:
+    found = []
+    for lines in _vector_blocks():
+        if not lines[1].startswith("action "):
+            continue
+        _, vault, _, nonce, _, expires = lines[2].split()
+        signed = {}
+        for line, network in ((lines[5], Network.MAINNET), (lines[6], Network.TESTNET)):
+            _, _, digest, signature = line.split(maxsplit=3)
+            signed[network] = (digest, _signature(signature))
+        found.append(
+            RecordedVector(
+                action=json.loads(lines[1].removeprefix("action ")),
+                vault=None if vault == "None" else vault,
+                nonce=int(nonce),
+                expires_after=None if expires == "None" else int(expires),
+                connection_id=lines[4].split()[1],
+                signed=signed,
+            )
+        )
+    return found
+
+
+def recorded_user_vectors() -> list[tuple[dict[str, Any], str, Signature]]:
+    """Return action, digest and signature of each user-signed vector."""
+    return [
+        (
+            {"type": lines[0].split()[0], **json.loads(lines[0][lines[0].index("{") :])},
+            lines[1].split()[3],
+            _signature(lines[2]),
+        )
+        for lines in _vector_blocks()
+        if not lines[1].startswith("action ")
+    ]

@@ -1,7 +1,6 @@
 """The venue's own vectors, round trips, and everything malformed."""
 
 import copy
-import json
 import pickle
 import time
 from decimal import Decimal
@@ -43,7 +42,7 @@ from tests.common.hyperliquid.vectors import (
     order,
     orders,
 )
-from tests.data import data_file
+from tests.recorded import recorded_l1_vectors, recorded_user_vectors
 
 M, T = Network.MAINNET, Network.TESTNET
 
@@ -254,21 +253,21 @@ def _elapsed_s(action: dict[str, Any]) -> float:
 @pytest.mark.data
 def test_recorded_vectors() -> None:
     """Rules 1 and 2: every vector of the recorded file, hash, digests and signatures of both networks."""
-    seen = 0
-    for block in data_file("signing_vectors.txt").read_text().split("\n## ")[1:]:
-        lines = [line.strip() for line in block.splitlines()]
-        if not lines[1].startswith("action "):
-            continue
-        action = json.loads(lines[1].removeprefix("action "))
-        words = lines[2].split()
-        vault = None if words[1] == "None" else words[1]
-        expires = None if words[5] == "None" else int(words[5])
-        connection = action_hash(action, int(words[3]), vault, expires)
-        assert "0x" + connection.hex() == lines[4].split()[1]
-        for line, network in ((lines[5], M), (lines[6], T)):
-            _, _, digest, signature = line.split(maxsplit=3)
+    vectors = recorded_l1_vectors()
+    assert len(vectors) == 11
+    for vector in vectors:
+        connection = action_hash(vector.action, vector.nonce, vector.vault, vector.expires_after)
+        assert "0x" + connection.hex() == vector.connection_id
+        for network, (digest, signature) in vector.signed.items():
             assert "0x" + l1_digest(connection, network).hex() == digest
-            expected = Signature(**json.loads(signature.replace("'", '"')))
-            assert KEY.sign_digest(bytes.fromhex(digest[2:])) == expected
-            seen += 1
-    assert seen == 22
+            assert KEY.sign_digest(bytes.fromhex(digest[2:])) == signature
+
+
+@pytest.mark.data
+def test_recorded_user_signed_vectors() -> None:
+    """Rule 3: every user-signed vector of the recorded file; one names no type, its heading does."""
+    vectors = recorded_user_vectors()
+    assert [action["type"] for action, _, _ in vectors] == ["usdSend", "approveAgent", "approveAgent"]
+    for action, digest, signature in vectors:
+        assert "0x" + user_signed_digest(action).hex() == digest
+        assert KEY.sign_digest(bytes.fromhex(digest[2:])) == signature

@@ -12,6 +12,7 @@ from services.venue_sim import api
 from services.venue_sim.other_actions import Builder, Declined
 from services.venue_sim.requests import UNRECOVERABLE, Outcome, Received, Reception, Refusal
 from services.venue_sim.schema import NO_JSON, NOT_UNDERSTOOD
+from tests.recorded import recorded_l1_vectors
 from tests.services.venue_sim.door import ALICE, CLOID, cancel, limit, place, signed, user_signed
 
 BTC = Instrument(coin="BTC", asset=0, size_decimals=5, leverage_max=40)
@@ -67,6 +68,23 @@ def test_official_signatures(order: dict[str, Any], signature: tuple[str, str, i
     outcome = receive(vector(place(order), signature), network)
     assert isinstance(outcome, Received)
     assert outcome.request.signer == VECTOR_ADDRESS
+
+
+@pytest.mark.data
+def test_recorded_signatures() -> None:
+    """Rule 2: every action that the official client signed comes in as its own, on the network it is for."""
+    for each in recorded_l1_vectors():
+        for network, (_, signature) in each.signed.items():
+            body = {
+                "action": each.action,
+                "nonce": each.nonce,
+                "signature": msgspec.to_builtins(signature),
+                "vaultAddress": each.vault,
+                "expiresAfter": each.expires_after,
+            }
+            outcome = receive(msgspec.json.encode(body), network)
+            assert isinstance(outcome, Received), each.action
+            assert outcome.request.signer == VECTOR_ADDRESS
 
 
 def test_canonical_form_is_what_was_signed() -> None:
