@@ -59,9 +59,7 @@ class Requoting:
                     self._desk.count("requote.replace", plan.replaced)
                     self._desk.count("requote.cancel", len(plan.cancels) - plan.replaced)
             effects += self._cancelling.cancel(cancels, "requote", now, requoted=coin)
-        if not self._pace.places:
-            places, modifies = [], []
-        asked = self._placing.ask(places, modifies, now)
+        asked = self._placing.ask(places if self._pace.places else [], modifies, now)
         if effects or (asked and modifies):
             self._pace.moved(now)
         return effects + asked
@@ -74,7 +72,7 @@ class Requoting:
             own=self._desk.store.side(coin, side),
             opposite=self._desk.store.side(coin, side.opposite),
             spare=self._spare(coin, side, fair),
-            may_modify=not self._placing.held(coin, side, now),
+            may_modify=self._pace.places and not self._placing.held(coin, side, now),
         )
         return plan_side(self._gate.levels(coin, side), state, self._tolerance, self._queue)
 

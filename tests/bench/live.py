@@ -60,7 +60,7 @@ def reaction_table(judge: Judge, since: int, signers: tuple[str, ...], *, stall_
         rows=rows,
         notes=(
             *DEFINITION,
-            f"of the first actions {len(to_moves) - placing} are cancels, which need no approval, and {placing} orders",
+            f"of the first actions {len(to_moves) - placing} are cancels, which ask nobody, {placing} ask risk",
             f"blocks are {start.block_ms} ms apart; a reaction beyond that may be a lower bound",
             f"orders.price_tolerance is {PRICE_TOLERANCE}: more moves lead to a requote, by the same path",
             f"largest stall of an idle thread on this machine meanwhile: {stall_ms:.0f} ms",

@@ -10,6 +10,7 @@ from common.messages import (
     ApprovalRequest,
     IntentRecord,
     Message,
+    NoopRequest,
     OrderUpdates,
     Posted,
     PostFailed,
@@ -369,4 +370,24 @@ def test_the_two_legs_in_either_order(told: str, new_first: bool) -> None:
     assert (states(world, request), old_states(world, request)) == ({S.RESTING}, {S.CANCELLED})
     bid, _ = world.core._desk.store.exposure["BTC"].pending_exposure()
     assert bid == 1_500
+    world.settle()
+
+
+def test_a_pull_overtakes_a_modify() -> None:
+    """Cancelling rule 4: old and new are cancelled, and the noop on their nonce stops the modify on its way."""
+    world, request = changed()
+    world.send(approve(world, request))
+    (late,) = world.posts
+    world.posts.clear()
+    world.send(posture(BTC=PostureLevel.PULL_QUOTES))
+    assert states(world, request) == old_states(world, request) == {S.CANCEL_PENDING}
+    (noop,) = [one for one in world.requests if isinstance(one, NoopRequest)]
+    assert noop.nonce == msgspec.json.decode(late[1], type=Body).nonce
+    world.requests.remove(noop)
+    world._answer_request(noop)
+    ((post_id, body),) = world.posts
+    world.posts.clear()
+    world.send(world.venue.receive(post_id, body))
+    assert states(world, request) == {S.REJECTED}
+    assert world.venue.receive(*late).error.startswith("Invalid nonce")
     world.settle()

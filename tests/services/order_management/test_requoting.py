@@ -4,8 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from common.actor import Send
-from common.messages import AddressBudget, ApprovalRequest
-from common.units import Nanos, Side
+from common.messages import AddressBudget, ApprovalRequest, Book
+from common.units import Lots, Millis, Nanos, Side, Ticks
 from services.order_management.pace import PLENTY, RESERVE
 from services.order_management.placing import Wanted
 from tests.services.order_management import wires
@@ -93,7 +93,7 @@ def test_the_reserve_belongs_to_cancels() -> None:
     short(world, RESERVE)
     world.shift = 1
     world.send(world.target("BTC"))
-    assert (len(world.cancels), asked(world)) == (1, [])
+    assert ([len(request.cancels) for request in world.cancels], asked(world)) == ([6], [])
     world.drain()
     assert asked(world) == []
     short(world, PLENTY)
@@ -125,3 +125,20 @@ def test_room_for_old_and_new(usd: float, modified: int, monkeypatch: pytest.Mon
     assert sum(len(request.modifies) for request in asked(world)) == modified
     world.send(target("BTC", fair=0.0, valid_until=Nanos(world.now + seconds(4))))
     world.settle()
+
+
+@pytest.mark.parametrize("fronted", [True, False])
+def test_a_place_at_the_front_is_kept(fronted: bool) -> None:
+    """Requote rule 1: a basis point further out, with nobody ahead: kept; without a book: modified."""
+    world = World(1, faults=False)
+    if fronted:
+        bids = ((Ticks(999_900), Lots(10)), (Ticks(990_000), Lots(10)))
+        asks = ((Ticks(1_000_100), Lots(10)), (Ticks(1_010_000), Lots(10)))
+        world.send(Book(coin="BTC", venue_ms=Millis(1), bids=bids, asks=asks, received_at=world.now))
+    world.settle(7)
+    up = tuple(level(ticks) for ticks in (999_800, 999_700, 999_600))
+    asks_wanted = tuple(level(ticks) for ticks in (1_000_300, 1_000_400, 1_000_500))
+    moved = target("BTC", bids=up, asks=asks_wanted, fair=1_000_100, valid_until=Nanos(world.now + seconds(4)))
+    world.send(moved)
+    assert sum(len(request.modifies) for request in asked(world)) == (0 if fronted else 1)
+    assert not world.cancels
