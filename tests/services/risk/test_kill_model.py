@@ -1,8 +1,9 @@
 """Every history of a small world of two approvals, a kill, a crash, loss, repetition and expiry.
 
-The proofs of a kill always hold. The world is explored breadth first until nothing new comes. Risk's memory (decisions.py), its burning of nonces and its
-proof of containment (kill.py) are the real ones; around them stand a venue that takes each nonce once and nothing
-expired, a network that loses and repeats, a signer that looks into the halt directory, and a canceller.
+The proofs of a kill always hold. The world is explored breadth first until nothing new comes. Risk's memory
+(decisions.py), its burning of nonces and its proof of containment (kill.py) are the real ones; around them stand a
+venue that takes each nonce once and nothing expired, a network that loses and repeats, a signer that looks into the
+halt directory, and a canceller.
 A step of time is a second; an action expires after two, the margin is one more. Whatever may happen may also never
 happen: bytes that are never delivered were lost, a dead canceller never cancels, a dead order_management never asks.
 """
