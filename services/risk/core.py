@@ -4,7 +4,7 @@ Rules
   1. Nothing is approved before the halt directory was read, the venue's account, orders and fills were read, and
      everything that an earlier life signed can no longer arrive or was shown by the venue.
   2. Every request is judged by approvals.py and gate.py against the posture of this very moment.
-  3. A breach (monitors.py) or an order of ours that was never approved latches by itself (halting.py).
+  3. A breach (monitors/, agreement.py) or an order of ours that was never approved latches by itself (halting.py).
   4. Cancels and noops are signed in every state; placing actions and leverage only while not halted.
   5. Leverage is set to the configured value once, when this process becomes ready, where nothing is held or may fill.
   6. order_management silent: ours are read and cancelled, at most once per hold-off, with quotes pulled meanwhile.
