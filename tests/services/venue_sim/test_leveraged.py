@@ -28,11 +28,11 @@ def test_they_are_ordinary_accounts() -> None:
 
 
 def test_they_go_out_again() -> None:
-    """Rule 2: within five minutes somebody has closed its position, reduce-only, and is flat."""
+    """Rule 2: within 200 s somebody has closed its position, reduce-only, and is flat."""
     day = Day(1)
     fills = [
         event
-        for block in day.run(300)
+        for block in day.run(200)
         for event in block.events
         if isinstance(event, FillEvent) and event.user in FIRST
     ]
@@ -77,5 +77,5 @@ def test_positions_of_an_earlier_process_are_taken_over() -> None:
     crowd = day.market._coins["BTC"].crowd
     assert {trader.user for trader in crowd.traders if trader.held} == held
     assert day.market.truth("BTC").liquidated_usd == 0
-    day.run(400)
+    day.run(250)
     assert any(day.exchange.info.position(user, "BTC") == 0 for user in held)
