@@ -87,6 +87,10 @@ class TrackedOrder:
     def time_since_last_fill(self, now: Nanos) -> Nanos | None:
         return None if self.last_fill_at is None else Nanos(now - self.last_fill_at)
 
+    def quiet_for(self, now: Nanos) -> Nanos:
+        """Return how long the venue has said nothing of it: no word, and no fill."""
+        return Nanos(now - max(self.heard_at, self.last_fill_at or 0))
+
     def age(self, now: Nanos) -> Nanos:
         return Nanos(now - self.placed_at)
 

@@ -11,7 +11,7 @@ Rules
 from typing import Final
 
 from common.config import Settings
-from common.messages import Position, PostureLevel
+from common.messages import PendingExposure, Position, PostureLevel
 from common.units import MILLISECOND, SECOND, Nanos
 from services.risk.approvals import CLOCK_UNCERTAINTY_MS_MAX
 from services.risk.audit import Kind
@@ -72,16 +72,20 @@ def reads_wanted(facts: Facts, now: Nanos) -> list[tuple[Kind, Nanos]]:
 
 
 class Comparison:
-    """order_management's positions against ours (rule 4)."""
+    """order_management's positions and pending orders against ours (rule 4)."""
 
     def __init__(self, settings: Settings) -> None:
         self._breach = settings.risk.reconcile_breach_ms * MILLISECOND
         self._positions: dict[str, Position] = {}
-        self._differs: dict[str, Nanos] = {}
-        self._told: set[str] = set()
+        self._pending: dict[str, PendingExposure] = {}
+        self._differs: dict[tuple[str, str], Nanos] = {}  # (kind, coin) -> since when
+        self._told: set[tuple[str, str]] = set()
 
     def on_position(self, fact: Position) -> None:
         self._positions[fact.coin] = fact
+
+    def on_pending(self, fact: PendingExposure) -> None:
+        self._pending[fact.coin] = fact
 
     def causes(self) -> list[Cause]:
         facts = sorted(self._positions.items())
@@ -93,16 +97,29 @@ class Comparison:
 
     def findings(self, facts: Facts, now: Nanos) -> list[Finding]:
         """Return each difference once, when it has lasted."""
-        found = []
-        for coin, fact in sorted(self._positions.items()):
-            held = facts.ledger.position(coin).by_snapshot if coin in facts.limits else fact.lots
-            if fact.lots == held:
-                self._differs.pop(coin, None)
-                self._told.discard(coin)
-                continue
-            since = self._differs.setdefault(coin, now)
-            if now - since >= self._breach and coin not in self._told:
-                self._told.add(coin)
-                evidence = f"order_management {fact.lots} lots, risk {held}"
-                found.append(Finding(kind="position difference", coin=coin, evidence=evidence))
+        found: list[Finding] = []
+        roster = facts.roster
+        if roster.silent("order_management", now) or not roster.reconciled(roster.asker_epoch):
+            self._differs.clear()  # what it said last is no news any more, or is not proven yet
+            return []
+        for coin in facts.limits:
+            if coin in self._positions:
+                held = f"{facts.ledger.position(coin).by_snapshot} lots"
+                found += self._compare("position difference", coin, f"{self._positions[coin].lots} lots", held, now)
+            if coin in self._pending:
+                bid, ask = facts.ledger.pending(coin)
+                said = f"{self._pending[coin].pending_bid} bid, {self._pending[coin].pending_ask} ask"
+                found += self._compare("exposure difference", coin, said, f"{bid} bid, {ask} ask", now)
         return found
+
+    def _compare(self, kind: str, coin: str, theirs: str, ours: str, now: Nanos) -> list[Finding]:
+        name = (kind, coin)
+        if theirs == ours:
+            self._differs.pop(name, None)
+            self._told.discard(name)
+            return []
+        since = self._differs.setdefault(name, now)
+        if now - since < self._breach or name in self._told:
+            return []
+        self._told.add(name)
+        return [Finding(kind=kind, coin=coin, evidence=f"order_management {theirs}, risk {ours}")]

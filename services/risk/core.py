@@ -292,6 +292,7 @@ class Risk:
                 self._comparison.on_position(message)
             case PendingExposure():
                 self._facts.on_pending(message)
+                self._comparison.on_pending(message)
         return []
 
     def _on_control(self, message: HaltDirectory | HaltNotice | ArmRequest | Stopping, now: Nanos) -> list[Effect]:

@@ -3,7 +3,7 @@
 from common.actor import Send
 from common.messages import CancelRequest
 from common.messages.orders import OrderState as S
-from common.units import Lots, Nanos
+from common.units import MILLISECOND, Lots, Nanos
 from services.order_management.cancelling import Cancelling
 from services.order_management.desk import Desk
 from services.order_management.facts import VenueFacts
@@ -54,9 +54,16 @@ def test_cancels_are_repeated_together() -> None:
 def test_long_not_heard_of() -> None:
     """Rule 4: a resting order is asked about, and stays what it is."""
     place, cancelling = watched()
-    order = tracked(place, state=S.RESTING, check_at=T)
-    assert check_orders(place, cancelling, T) == []
-    assert (order.state, place.queries.pending(f"status {order.cloid}")) == (S.RESTING, True)
+    stale = Nanos(place.settings.orders.stale_order_ms * MILLISECOND)
+    order = tracked(place, state=S.RESTING, check_at=T, heard_at=T)
+    name = f"status {order.cloid}"
+    assert check_orders(place, cancelling, Nanos(T + stale - 1)) == []
+    assert (place.queries.pending(name), order.check_at) == (False, T + stale)
+    order.record_fill_with_price(1, Lots(100), order.price, Nanos(T + 5))
+    assert check_orders(place, cancelling, Nanos(T + stale)) == []
+    assert (place.queries.pending(name), order.check_at) == (False, T + stale + 5)
+    assert check_orders(place, cancelling, Nanos(T + stale + 5)) == []
+    assert (order.state, place.queries.pending(name)) == (S.RESTING, True)
 
 
 def test_orphans() -> None:

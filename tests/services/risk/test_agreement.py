@@ -11,6 +11,7 @@ from common.messages import (
     FindingRecord,
     Halt,
     Heartbeat,
+    PendingExposure,
     Position,
     PostureLevel,
     ServiceState,
@@ -18,7 +19,7 @@ from common.messages import (
     StreamUp,
     TopOfBook,
 )
-from common.units import Lots, Millis, Nanos, Ticks
+from common.units import Lots, Micros, Millis, Nanos, Ticks
 from services.risk import gate
 from tests.services.risk.scene import Scene, ask, bid, cloid, codes, fill_of
 
@@ -207,6 +208,35 @@ def test_a_lasting_disagreement_is_found_once() -> None:
         scene.wait(1)
         rows = [row for row in scene.rows if isinstance(row, FindingRecord)]
         assert [row.kind for row in rows] == ["position difference"] * found
+
+
+def pending(bid_lots: int) -> PendingExposure:
+    zero = Lots(0)
+    return PendingExposure(
+        coin="BTC",
+        pending_bid=Lots(bid_lots),
+        pending_ask=zero,
+        net_pending_change=Lots(bid_lots),
+        worst_case_max_position=Lots(bid_lots),
+        worst_case_min_position=zero,
+        resting_bid_notional=Micros(0),
+        resting_ask_notional=Micros(0),
+    )
+
+
+@pytest.mark.parametrize(("silent", "kinds"), [(False, ["exposure difference"]), (True, [])])
+def test_pending_orders_are_compared(silent: bool, kinds: list[str]) -> None:
+    """Rule 4: a difference that lasts is found once; the last word of the silent is no difference."""
+    scene = Scene().ready()
+    if silent:
+        scene.silent.add("order_management")
+        scene.wait(2)
+    for lots, wait_s in ((5, 9), (0, 2), (5, 11), (5, 2)):
+        scene.send(pending(lots))
+        scene.wait(wait_s)
+    found = [row for row in scene.rows if isinstance(row, FindingRecord) and row.kind == "exposure difference"]
+    assert [row.kind for row in found] == kinds
+    assert all(row.evidence == "order_management 5 bid, 0 ask, risk 0 bid, 0 ask" for row in found)
 
 
 def test_a_gate_that_lets_a_bad_order_through_kills(monkeypatch: pytest.MonkeyPatch) -> None:
