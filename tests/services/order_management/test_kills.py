@@ -1,4 +1,4 @@
-"""Killed right before and right after every kind of row, every post and every request: the next process mends it."""
+"""Killed right before and after every kind of row, post and request: the next process mends it."""
 
 from collections.abc import Callable
 from decimal import Decimal
