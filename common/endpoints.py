@@ -5,6 +5,7 @@ Two services and `mm up` write it, each its own key, so a write holds a file loc
 
 import fcntl
 import os
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -15,6 +16,12 @@ from common.home import Home
 VENUE: Final = "venue"
 METRICS: Final = "metrics"
 FAULTS: Final = "faults"  # path of a socket
+
+
+def fault_socket(port: int) -> Path:
+    """Name the socket for faults of a local venue that has no home."""
+    parent = os.environ.get("XDG_RUNTIME_DIR") or "/tmp"  # noqa: S108  # the directory itself is made 0700
+    return Path(parent) / f"ballast-venue-{port}" / "faults.sock"
 
 
 def read(home: Home) -> dict[str, str]:

@@ -11,6 +11,7 @@ import typer
 from common.config import Profile
 from common.home import Home
 from services.cli.exits import OK, ending
+from services.cli.venue_app import app as venue_app
 
 app: Final = typer.Typer(
     help="Runs Ballast, a market maker for Hyperliquid perpetuals. `mm up` starts the local venue and quotes on it.",
@@ -20,6 +21,7 @@ app: Final = typer.Typer(
 )
 keys_app: Final = typer.Typer(help="Make and show the keys of a home.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
+app.add_typer(venue_app, name="venue")
 
 HomeOption = Annotated[Path, typer.Option("--home", help="Directory of the run.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -81,11 +81,15 @@ class VenueReader:
 
     def health(self) -> Health:
         """Ask the local venue how it is."""
-        _, body = self._request("GET", "/health", None)
         try:
-            return msgspec.json.decode(body, type=Health)
+            return msgspec.json.decode(self.get("/health"), type=Health)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise PeerFault(f"venue health: {error}") from error
+
+    def get(self, path: str) -> bytes:
+        """Ask for what only the local venue has."""
+        _, body = self._request("GET", path, None)
+        return body
 
     def _info(self, query: dict[str, object]) -> tuple[int | None, bytes]:
         return self._request("POST", "/info", msgspec.json.encode(query))

@@ -1,7 +1,8 @@
-"""The local venue as a process: `--home HOME` for a mesh, `--port N --seed N` for anybody's client.
+"""The local venue as a process: `--home HOME` for a mesh, `--port N --seed N` for a program, `--alone` for a person.
 
 With a home it keeps its accounts in HOME/data and its log in HOME/witness, and it opens the home's account with its
-agents. Without one it forgets everything. Exit codes are those of every service (common/process.py).
+agents. Without one it forgets everything. Exit codes are those of every service (common/process.py); alone.py has its
+own.
 """
 
 import argparse
@@ -16,7 +17,8 @@ import uvloop
 from common import config, keys, log
 from common.errors import ConfigFault
 from common.home import Home
-from common.process import EX_HALTED, harden, only_instance
+from common.process import EX_HALTED, EX_OK, harden, only_instance
+from services.venue_sim import alone
 from services.venue_sim.assembly import plan_of
 from services.venue_sim.serving import serve
 from services.venue_sim.tape_market import TapeMarket
@@ -27,10 +29,15 @@ PORT_DEFAULT: Final = 3001  # what the official client calls local
 
 def main() -> int:
     arguments = _arguments()
+    if arguments.list_scenarios:
+        sys.stdout.write(alone.scenarios())
+        return EX_OK
+    if arguments.alone:
+        return alone.run(arguments)
     try:
         if arguments.home is None:
             log.configure("venue_sim", "INFO")
-            return uvloop.run(serve(plan_of(seed=arguments.seed), arguments.port, home=None))
+            return uvloop.run(serve(plan_of(seed=arguments.seed or alone.SEED_DEFAULT), arguments.port, home=None))
         home = Home(arguments.home.resolve())
         settings = config.load(home.config)
         home.prepare()
@@ -51,7 +58,14 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m services.venue_sim")
     parser.add_argument("--home", type=Path, help="directory of a run; port, seed and coins are in its configuration")
     parser.add_argument("--port", type=int, default=PORT_DEFAULT, help="0 chooses a free one")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--list-scenarios", action="store_true", help="print the named markets")
+    person = parser.add_argument_group("for a person")
+    person.add_argument("--alone", action="store_true", help="speak to a terminal; a home needs no configuration")
+    person.add_argument("--equity", type=float, help="USD of an account that is seen for the first time")
+    person.add_argument("--scenario")
+    person.add_argument("--tape", type=Path)
+    person.add_argument("--faults", action="store_true", help="open the socket by which faults can be asked for")
     return parser.parse_args()
 
 

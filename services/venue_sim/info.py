@@ -135,6 +135,10 @@ class Info:
 
     # --- one account's orders and records ---
 
+    def clients(self) -> tuple[str, ...]:
+        """Return the accounts of clients, oldest first."""
+        return tuple(user for user, account in self._floor.accounts.items() if not account.internal)
+
     def is_known(self, user: str) -> bool:
         return user in self._floor.accounts
 

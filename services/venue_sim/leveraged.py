@@ -37,6 +37,11 @@ def address(serial: int, number: int) -> str:
     return f"0x1e{serial:018x}{number:020x}"
 
 
+def is_trader(user: str) -> bool:
+    """Say whether an account is one of these traders'."""
+    return user.startswith("0x1e" + "0" * 14)
+
+
 class Stage(Enum):
     WAITING = auto()
     ENTERING = auto()

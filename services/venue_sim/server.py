@@ -24,6 +24,7 @@ from services.venue_sim.connection import Answer, Connection, Socket
 from services.venue_sim.distance import Door
 from services.venue_sim.durable import Changes
 from services.venue_sim.log_files import LogFiles
+from services.venue_sim.standing import accounts
 from services.venue_sim.streams import Drop, Say
 from services.venue_sim.venue import Effect, HttpAnswer
 
@@ -188,6 +189,9 @@ class Server:
     def on_request(self, method: str, path: str, body: bytes, answer: Answer) -> None:
         if path == "/health":
             answer(200, msgspec.json.encode(self._health()))
+            return
+        if path == "/accounts":
+            answer(200, msgspec.json.encode(accounts(self._venue.exchange.info)))
             return
         ticket = next(self._tickets)
         self._answers[ticket] = answer

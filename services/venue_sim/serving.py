@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import errno
-import os
 import signal
 import sqlite3
 import time
@@ -49,9 +48,10 @@ async def serve(
     try:
         chosen = await server.start(port)
     except OSError as error:
-        if error.errno != errno.EADDRINUSE:
+        if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
             raise
-        raise ConfigFault(f"port {port} is in use; choose another, 0 for a free one") from error
+        why = "is in use" if error.errno == errno.EADDRINUSE else "may not be used"
+        raise ConfigFault(f"port {port} {why}; choose another, 0 for a free one") from error
     url, path = f"http://{HOST}:{chosen}", None
     if home is not None:
         endpoints.write(home, endpoints.VENUE, url)
@@ -75,8 +75,7 @@ def control_path(home: Home | None, port: int) -> Path:
     """Name the socket for faults: in the run directory of a home, else in one of the port's own."""
     if home is not None:
         return (home.run() if home.run_record.exists() else home.default_run()) / SOCKET
-    parent = os.environ.get("XDG_RUNTIME_DIR") or "/tmp"  # noqa: S108  # the directory itself is made 0700
-    return Path(parent) / f"ballast-venue-{port}" / SOCKET
+    return endpoints.fault_socket(port)
 
 
 async def _until_stopped(server: Server) -> int:
