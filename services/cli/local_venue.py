@@ -1,4 +1,4 @@
-"""What `mm venue` does with a local venue: starts it, lists its accounts, judges its log, asks it for faults."""
+"""What `mm venue` does: starts a local venue, lists its accounts, judges its log, asks it for faults."""
 
 import os
 import sys

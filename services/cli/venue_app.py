@@ -1,4 +1,4 @@
-"""`mm venue ...`: a local Hyperliquid for anybody's client; each function imports what it needs when it runs."""
+"""`mm venue ...`: a local Hyperliquid for anybody's client; imports happen when a command runs."""
 
 from pathlib import Path
 from typing import Annotated, Final

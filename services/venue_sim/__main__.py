@@ -1,4 +1,4 @@
-"""The local venue as a process: `--home HOME` for a mesh, `--port N --seed N` for a program, `--alone` for a person.
+"""The local venue as a process: `--home` for a mesh, `--port` for a program, `--alone` for a person.
 
 With a home it keeps its accounts in HOME/data and its log in HOME/witness, and it opens the home's account with its
 agents. Without one it forgets everything. Exit codes are those of every service (common/process.py); alone.py has its

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from common import endpoints, witness
+from common import witness
 from common.errors import ConfigFault
-from common.home import Home
 from services.cli import local_venue
 from services.cli.local_venue import Wish
 from services.cli.main import app
@@ -93,32 +92,3 @@ def test_an_unreadable_log(tmp_path: Path) -> None:
     (tmp_path / "witness-000001.jsonl").mkdir()
     found = mm("verify", str(tmp_path))
     assert (found.exit_code, "cannot be read" in found.stderr) == (2, True)
-
-
-# --- accounts and faults ---
-
-
-def test_accounts_need_a_venue(tmp_path: Path) -> None:
-    """No venue, a silent one, and one that is no local venue are told apart."""
-    home = Home(tmp_path)
-    home.prepare()
-    none = mm("accounts", "--home", str(tmp_path))
-    assert (none.exit_code, "mm venue serve --home" in none.stderr) == (2, True)
-    endpoints.write(home, endpoints.VENUE, "http://127.0.0.1:1")
-    silent = mm("accounts", "--home", str(tmp_path))
-    assert (silent.exit_code, "does not answer" in silent.stderr) == (1, True)
-    assert mm("accounts", "--url", "ftp://x").exit_code == 2
-
-
-def test_faults_need_a_venue(tmp_path: Path) -> None:
-    """However it is named, a venue without a socket is exit code 2."""
-    for words in (("--socket", str(tmp_path / "s")), ("--home", str(tmp_path)), ("--venue-port", "1")):
-        found = mm("fault", "lose_ack", *words)
-        assert found.exit_code == 2
-        assert "start" in found.stderr
-
-
-def test_help_names_every_command() -> None:
-    """A person finds them."""
-    found = mm("--help").stdout
-    assert all(command in found for command in ("serve", "scenario", "accounts", "verify", "fault"))
