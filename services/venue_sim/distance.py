@@ -15,6 +15,7 @@ import msgspec
 
 from common.delays import Latency
 from common.units import Millis
+from services.venue_sim.core import Exchange
 from services.venue_sim.latency import Line, is_none
 from services.venue_sim.streams import Drop, Say
 from services.venue_sim.venue import Effect, HttpAnswer, Made
@@ -22,6 +23,9 @@ from services.venue_sim.venue import Effect, HttpAnswer, Made
 
 class Door(Protocol):
     """What clients and the clock meet of a venue: Venue, FaultyVenue, or DistantVenue before them."""
+
+    @property
+    def exchange(self) -> Exchange: ...
 
     def clock(self, host: Millis) -> Millis: ...
 
@@ -72,6 +76,10 @@ class DistantVenue:
         self._venue = venue
         self._in: Line[Sent] = Line(latency.to_venue, Random(chance.getrandbits(64)))
         self._out: Line[Effect] = Line(latency.to_client, Random(chance.getrandbits(64)))
+
+    @property
+    def exchange(self) -> Exchange:
+        return self._venue.exchange
 
     def clock(self, host: Millis) -> Millis:
         return self._venue.clock(host)

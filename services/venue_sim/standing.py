@@ -1,4 +1,4 @@
-"""How every client stands, for whoever runs the venue: the answer to GET /accounts, which the real venue has not."""
+"""How every client stands: the answer to GET /accounts, which the real venue has not."""
 
 from typing import Any, Final
 
