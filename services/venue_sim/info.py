@@ -145,6 +145,10 @@ class Info:
     def _account(self, user: str) -> Account:
         return self._floor.accounts.get(user, self._nobody)
 
+    def lots_left(self, user: str) -> dict[str, int]:
+        """Return what is left of each open order that has a cloid."""
+        return {order.cloid: order.lots for order in self._account(user).orders.values() if order.cloid is not None}
+
     def open_orders(self, user: str) -> tuple[OrderView, ...]:
         """Return all open orders, oldest first: resting, armed triggers, and children that wait for a parent."""
         return tuple(order.view() for order in self._account(user).orders.values())

@@ -8,6 +8,7 @@ Rules
   4. When the conduct changes every slot moves at once; on a side that nobody makes every order is cancelled.
 """
 
+from collections.abc import Mapping
 from math import exp, log
 from random import Random
 from typing import Final
@@ -74,7 +75,7 @@ class MarketMakers:
         )
 
     def step(
-        self, true_ticks: float, dt_s: float, resting: dict[str, Lots], conduct: Conduct = ORDINARY
+        self, true_ticks: float, dt_s: float, resting: Mapping[str, int], conduct: Conduct = ORDINARY
     ) -> list[Action]:
         """Follow the true price and put the slots in order; `resting` is what the venue says is left, by cloid."""
         self.reference += (true_ticks - self.reference) * (1 - exp(-dt_s / LAG_S))
@@ -83,7 +84,7 @@ class MarketMakers:
         modifies: list[ModifyTarget] = []
         cancels: list[CancelTarget] = []
         for cloid, slot in self.slots.items():
-            left = resting.get(cloid, Lots(0))
+            left = resting.get(cloid, 0)
             if not (conduct.bids if slot.side is Side.BUY else conduct.asks):
                 if left:
                     cancels.append(CancelTarget(coin=self._instrument.coin, ref=cloid))

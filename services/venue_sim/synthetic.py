@@ -89,9 +89,8 @@ class CoinMarket:
         self._move(exchange, now_ms, dt_s, conduct)
         if conduct.halted:
             return
-        resting = {order.cloid: order.lots for order in exchange.info.open_orders(self.maker) if order.cloid}
         quoted = self.price.ticks * exp(self._strain_bps * BPS)
-        for action in self.makers.step(quoted, dt_s, resting, conduct):
+        for action in self.makers.step(quoted, dt_s, exchange.info.lots_left(self.maker), conduct):
             yield self.maker, action
         top = exchange.info.top(self.instrument.coin)
         bid, ask = (None if best is None else best.ticks for best in (top.bid, top.ask))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.venue_sim.api import ApproveAgent
+from services.venue_sim.api import ApproveAgent, Tif
 from services.venue_sim.rules import ORDERS_REMEMBERED_MAX
 from services.venue_sim.views import FeeRates, Level
 from tests.services.venue_sim.stage import ALICE, BOB, BTC, BUY, CAROL, ETH, SELL, Stage, lots, order
@@ -125,3 +125,12 @@ def test_coins_in_asset_order() -> None:
     assert stage.info.instrument("ETH") == ETH
     with pytest.raises(KeyError):
         stage.info.book("DOGE")
+
+
+def test_what_is_left_of_orders_with_a_cloid() -> None:
+    """By cloid, less what was filled; orders without one and strangers have none."""
+    stage = Stage()
+    stage.rest(ALICE, order(BUY, "99990", "0.5", cloid=CLOID), order(BUY, "99980", "0.5"))
+    stage.one(BOB, order(SELL, "99990", "0.2", Tif.IOC))
+    assert stage.info.lots_left(ALICE) == {CLOID: lots("0.3")}
+    assert stage.info.lots_left(CAROL) == {}
