@@ -183,21 +183,6 @@ def test_cancel_open_orders(connect: Callable[..., Client]) -> None:
     assert info.open_orders(me) == []
 
 
-def test_basic_schedule_cancel(connect: Callable[..., Client]) -> None:
-    """What rests is gone when the time has come, and its status says why."""
-    me, info, exchange = connect()
-    oid = only(exchange.order(COIN, True, 0.2, 1100, GTC))["resting"]["oid"]
-    assert info.query_order_by_oid(me, oid)["order"]["status"] == "open"
-    at = get_timestamp_ms() + 5_500
-    early = exchange.schedule_cancel(get_timestamp_ms() + 1_000)
-    assert early["response"].startswith("Scheduled cancel time too early")
-    assert exchange.schedule_cancel(at)["status"] == "ok"
-    assert [order["oid"] for order in info.open_orders(me)] == [oid]
-    threading.Event().wait((at - get_timestamp_ms()) / 1_000 + 0.5)
-    assert info.open_orders(me) == []
-    assert info.query_order_by_oid(me, oid)["order"]["status"] == "scheduledCancel"
-
-
 class Heard:
     """Counts what a subscription's callback is called with."""
 
@@ -213,6 +198,26 @@ class Heard:
     def wait(self, count: int = 1) -> bool:
         with self._news:
             return self._news.wait_for(lambda: len(self.messages) >= count, PATIENCE_S)
+
+
+def test_basic_schedule_cancel(connect: Callable[..., Client]) -> None:
+    """What rests is gone when the time has come, and its status says why."""
+    me, info, exchange = connect(skip_ws=False)
+    updates = Heard()
+    info.subscribe({"type": "orderUpdates", "user": me}, updates)
+    oid = only(exchange.order(COIN, True, 0.2, 1100, GTC))["resting"]["oid"]
+    assert info.query_order_by_oid(me, oid)["order"]["status"] == "open"
+    early = exchange.schedule_cancel(get_timestamp_ms() + 1_000)
+    assert early["response"].startswith("Scheduled cancel time too early")
+    at = get_timestamp_ms() + 5_500
+    assert exchange.schedule_cancel(at)["status"] == "ok"
+    assert [order["oid"] for order in info.open_orders(me)] == [oid]
+    assert updates.wait(2)
+    (last,) = updates.messages[1]["data"]
+    assert (last["order"]["oid"], last["status"]) == (oid, "scheduledCancel")
+    assert last["statusTimestamp"] >= at
+    assert info.open_orders(me) == []
+    assert info.query_order_by_oid(me, oid)["order"]["status"] == "scheduledCancel"
 
 
 def test_basic_ws(connect: Callable[..., Client]) -> None:

@@ -24,7 +24,7 @@ FRAMES = 5_000
 SENDERS = 20
 WARM_UP = 0.2  # of all requests; caches and pools fill
 GROWTH_BYTES_MAX = 24 * 1024 * 1024
-PATIENCE_S = 3.0  # of the good client, on a busy machine
+PATIENCE_S = 5.0  # of the good client, on a busy machine
 GOOD = SigningKey(b"\x09" * 32)
 
 
