@@ -168,6 +168,7 @@ class Signer(Section, frozen=True, kw_only=True):
 class Canceller(Section, frozen=True, kw_only=True):
     firings_max: Count = 4  # in 10 minutes; the last of them latches
     account_read_ms: Annotated[int, Meta(ge=500)] = 2_000
+    max_cancels_per_s: Annotated[int, Meta(ge=10, le=1_000)] = 80  # and at once; sweeps apart
     schedule_cancel: bool = True  # keep the venue's dead man's switch armed where it may be used
     schedule_horizon_ms: Annotated[int, Meta(ge=5_000)] = 20_000
 
@@ -366,6 +367,8 @@ def _contradictions(settings: Settings) -> list[str]:
     faults += [f"venue_sim.{fault}" for fault in _reversed(settings.venue_sim)]
     if settings.canceller.schedule_horizon_ms >= 86_400_000:
         faults.append("canceller.schedule_horizon_ms: a horizon of a day or more protects nothing")
+    if settings.canceller.max_cancels_per_s < settings.risk.max_open_orders:
+        faults.append("canceller.max_cancels_per_s: below risk.max_open_orders: one pull would not fit into a second")
     for coin, limits in settings.coins.items():
         if limits.order_usd < 10:
             faults.append(f"coins.{coin}.order_usd: {limits.order_usd} is below the venue's minimum of 10 USD")

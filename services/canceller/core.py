@@ -1,7 +1,7 @@
 """Canceller: asks the venue for cancels, on request or by itself, and can ask for nothing else.
 
 Rules
-  1. A cancel by cloid goes out at once when risk announced that cloid; an unknown one only when the venue lists it.
+  1. A requested cancel goes out at once when its order is known (requests.py); the rest only when the venue lists it.
   2. What is not ours is never cancelled: the house tag decides. Only a halt that a person asked for with everything
      cancels the orders of others too, by oid.
   3. risk or order_management silent for the limit: everything of ours is swept (sweep.py), again while it lasts.
@@ -13,13 +13,12 @@ Rules
      the venue refuses it, the refusal is shown.
 """
 
-from collections import OrderedDict
 from typing import Final, TypeAlias, assert_never
 
 import msgspec
 
 from common.actor import Ask, Boot, Effect, Exit, Latch, Post, Record, Send, Sign
-from common.cloid import house_tag, is_ours
+from common.cloid import house_tag
 from common.config import Settings
 from common.messages import (
     Approved,
@@ -51,6 +50,7 @@ from common.messages.venue import AccountQuery, Action, CancelOrders, OpenOrders
 from common.units import MILLISECOND, SECOND, Millis, Nanos
 from common.venue_clock import VenueClock
 from services.canceller.dead_man import DeadMan
+from services.canceller.requests import Requests, Verdict
 from services.canceller.silence import Firings, Silence
 from services.canceller.sweep import Sweep, batches
 
@@ -75,7 +75,6 @@ Inbox: TypeAlias = (
 )
 
 WATCHED: Final = ("risk", "order_management")
-KNOWN_MAX: Final = 20_000  # cloids that risk announced; an older one is looked up at the venue instead
 PAUSE_UNITS: Final = 4  # we wake every unit; a gap of this many means that this process itself stood still
 POST_LIFE: Final = Nanos(2 * SECOND)  # a cancel that could not leave by then is asked for anew
 LIST_READ: Final = Nanos(15 * SECOND)  # open orders are read this often when nothing fires: four times a minute
@@ -105,15 +104,13 @@ class Canceller:
         self._silence = Silence(WATCHED, limit, boot.started_at)
         self._nonce = max((row.nonce for row in rows if isinstance(row, NonceRecord)), default=0)
         self._next_id = 0
-        self._known: OrderedDict[str, None] = OrderedDict()
+        self._requests = Requests(settings, self._tag)
         self._sweep: Sweep | None = None
         self._signing: dict[int, Posting] = {}  # by sign id
         self._posting: dict[int, Posting] = {}  # by post id
-        self._checking: dict[int, tuple[CancelRequest, tuple[Cancel, ...]]] = {}  # by query id: cloids nobody announced
         self._account_query: int | None = None
         self._account_at = boot.started_at  # next read is due
         self._list_at = Nanos(boot.started_at + LIST_READ)
-        self._list_query: int | None = None
         self._read_at: Nanos | None = None
         self._connected = False
         self._halted = False
@@ -157,10 +154,7 @@ class Canceller:
             case Heartbeat():
                 self._silence.hear(message, now)
             case Approved():
-                for cloid in message.cloids:
-                    self._known[cloid] = None
-                while len(self._known) > KNOWN_MAX:
-                    self._known.popitem(last=False)
+                self._requests.announce(message.cloids)
             case CancelRequest():
                 effects += self._on_request(message, now)
             case VenueTime():
@@ -200,8 +194,7 @@ class Canceller:
         if now >= self._list_at:
             self._list_at = Nanos(now + LIST_READ)
             if self._sweep is None:
-                self._list_query = self._new_id()
-                effects.append(Ask(self._list_query, OpenOrdersQuery()))
+                effects.append(Ask(self._new_id(), OpenOrdersQuery()))
         if now >= self._status_at:
             self._status_at = Nanos(now + self._unit)
             effects += self._renew(now)
@@ -239,14 +232,17 @@ class Canceller:
         if request.everything:
             self._join_sweep(request.reason, now, waiter=(request.sender, request.request_id))
             return []
-        known = tuple(c for c in request.cancels if c.cloid is not None and c.cloid in self._known)
-        unknown = tuple(c for c in request.cancels if c not in known)
-        effects: list[Effect] = []
-        if unknown:
+        effects = self._carry_out(request, self._requests.judge(request, now), now)
+        if self._requests.wants_list(now):
             query_id = self._new_id()
-            self._checking[query_id] = (request, unknown)
+            self._requests.asked(query_id, now)
+            self._list_at = Nanos(now + LIST_READ)
             effects.append(Ask(query_id, OpenOrdersQuery()))
-        for batch in batches(known):
+        return effects
+
+    def _carry_out(self, request: CancelRequest, verdict: Verdict, now: Nanos) -> list[Effect]:
+        effects: list[Effect] = [self._answer(request, outcomes=verdict.refused)] if verdict.refused else []
+        for batch in batches(verdict.cancels):
             effects += self._sign(CancelOrders(batch), Posting(cancels=batch, request=request), now)
         return effects
 
@@ -280,14 +276,19 @@ class Canceller:
             if message.query_id == self._account_query:
                 self._read_at = message.asked_at
             return []
-        if message.query_id in self._checking:
-            return self._on_checked(message, now)
+        effects: list[Effect] = []
+        if isinstance(message, QueryFailed):
+            failed = self._requests.on_failure(message.query_id)
+            effects += [self._answer(request, error=message.reason) for request in failed]
+        else:
+            for request, verdict in self._requests.on_list(message, now):
+                effects += self._carry_out(request, verdict, now)
         if self._sweep is None or message.query_id != self._sweep.query_id:
-            return []
+            return effects
         if isinstance(message, QueryFailed):
             self._sweep.on_failure(now)
-            return []
-        return self._on_sweep_read(self._sweep, message, now)
+            return effects
+        return effects + self._on_sweep_read(self._sweep, message, now)
 
     def _on_sweep_read(self, sweep: Sweep, listed: VenueOpenOrders, now: Nanos) -> list[Effect]:
         resting = sweep.resting(listed.orders, self._tag)
@@ -310,20 +311,6 @@ class Canceller:
         ]
         if self._stopping:
             effects.append(Exit(0, "stopped as asked, nothing of ours rests"))
-        return effects
-
-    def _on_checked(self, message: VenueOpenOrders | QueryFailed, now: Nanos) -> list[Effect]:
-        """Rule 1: of cloids and oids that risk never announced, cancel those that the venue lists as ours."""
-        request, unknown = self._checking.pop(message.query_id)
-        if isinstance(message, QueryFailed):
-            return [self._answer(request, error=message.reason)]
-        ours = [order for order in message.orders if is_ours(order.cloid, self._tag)]
-        listed = {order.cloid for order in ours} | {order.oid for order in ours}
-        found = tuple(c for c in unknown if (c.cloid if c.cloid is not None else c.oid) in listed)
-        missing = tuple(CancelOutcome(cancel=c, status="not open at the venue") for c in unknown if c not in found)
-        effects: list[Effect] = [self._answer(request, outcomes=missing)] if missing else []
-        for batch in batches(found):
-            effects += self._sign(CancelOrders(batch), Posting(cancels=batch, request=request), now)
         return effects
 
     def _count_firing(self, now: Nanos) -> list[Effect]:
@@ -365,6 +352,7 @@ class Canceller:
         outcomes = tuple(
             CancelOutcome(cancel=cancel, status=text) for cancel, text in zip(posting.cancels, texts, strict=False)
         )
+        self._requests.settle(posting.cancels, outcomes)
         if posting.schedule is not None:
             self._dead_man.on_answer(posting.schedule, error, now)
         if posting.request is not None:

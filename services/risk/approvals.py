@@ -26,12 +26,12 @@ from common.messages import (
     Veto,
 )
 from common.messages.venue import Modify, Place
+from common.rate import TokenBucket
 from common.units import MILLISECOND, Millis, Nanos
 from services.risk.controls import BY_POSTURE, CONTROL_OF_CODE
 from services.risk.decisions import QUOTE_TAG
 from services.risk.facts import Facts
 from services.risk.gate import VetoCode, check
-from services.risk.rate import TokenBucket
 from services.risk.repeats import Repeats
 
 ASKER: Final = "order_management"

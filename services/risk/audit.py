@@ -22,8 +22,8 @@ from common.messages.venue import (
     Query,
     RateLimitQuery,
 )
+from common.rate import TokenBucket
 from common.units import MILLISECOND, SECOND, Millis, Nanos
-from services.risk.rate import TokenBucket
 
 OVERLAP_MS: Final = 60_000  # info servers lag behind each other; fills are counted once anyway
 STATUS_PAUSE: Final = Nanos(SECOND)  # between two questions for the same order

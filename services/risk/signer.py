@@ -37,8 +37,8 @@ from common.messages import (
     VenueAccount,
 )
 from common.messages.venue import CancelOrders, Modify, Noop, Place, UpdateLeverage
+from common.rate import TokenBucket
 from common.units import MILLISECOND, Millis, Nanos, Side, Ticks
-from services.risk.rate import TokenBucket
 
 FILLS_MAX: Final = 10_000  # fills between two account states; beyond that the position is not known
 

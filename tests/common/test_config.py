@@ -147,6 +147,10 @@ def test_no_limit_is_infinite(key: str, value: str) -> None:
             "liveness.recovery: a restart takes",
         ),
         (
+            *("[risk]", "[canceller]\nmax_cancels_per_s = 40\n[risk]"),
+            *("[canceller]\nmax_cancels_per_s = 39\n[risk]", "canceller.max_cancels_per_s: below"),
+        ),
+        (
             *("[risk]", "[canceller]\nschedule_horizon_ms = 86399999\n[risk]"),
             *("[canceller]\nschedule_horizon_ms = 86400000\n[risk]", "canceller.schedule_horizon_ms: a horizon"),
         ),

@@ -1,7 +1,7 @@
 """The token bucket, on both sides of burst and rate."""
 
+from common.rate import TokenBucket
 from common.units import SECOND, Nanos
-from services.risk.rate import TokenBucket
 
 
 def test_burst_then_rate() -> None:
