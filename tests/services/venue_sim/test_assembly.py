@@ -44,10 +44,14 @@ def test_switches_of_the_configuration() -> None:
     text += (
         "[venue_sim]\nschedule_cancel_volume_usd = 1_000_000.0\npartial_fill_rests = false\n"
         "price_band_percent = 80\nabort_unknown = false\n"
+        'witness = "clients"\nwitness_fsync = true\nfunding_interval_ms = 60_000\n'
     )
     public = PublicKeys(account=ALICE.address, agents={"risk": AGENT.address}, operator=BOB.address)
     plan = plan_of(config.parse(text.encode(), "home"), public, seed=1)
     venue = assemble(plan, START, None, last_sequence=0)
+    assert plan.witness_fsync
+    settings = venue.exchange.floor.config
+    assert (settings.quotes_noted, settings.funding_interval_ms) == (False, 60_000)
 
     def told(action: dict[str, Any], nonce: int) -> str:
         venue.request(nonce, "POST", "/exchange", signed(AGENT, action, START + nonce), START)

@@ -1,9 +1,12 @@
 """The files of the witness log."""
 
+import json
 from pathlib import Path
 
 from common import witness
+from common.witness_check import verify
 from services.venue_sim.log_files import LogFiles
+from tests.services.venue_sim.live_server import live, socket, subscribe
 
 
 def line(seq: int) -> bytes:
@@ -37,3 +40,21 @@ def test_a_restart_goes_on_counting(tmp_path: Path) -> None:
     again.close()
     assert LogFiles(tmp_path).last_sequence == 2
     assert [found.seq for found in witness.read(tmp_path)] == [1, 2]
+
+
+def test_every_file_can_be_judged(tmp_path: Path) -> None:
+    """Rule 2: each file of a living venue begins with the whole state, so the kept ones are judged without the lost."""
+    log = LogFiles(tmp_path, bytes_max=20_000, files_max=3)
+
+    async def story(port: int) -> None:
+        async with socket(port) as opened:
+            await subscribe(opened, type="bbo", coin="BTC")
+            while len(witness.files(tmp_path)) < 3 or (tmp_path / "witness-000001.jsonl").exists():
+                json.loads(await opened.recv())
+
+    live(story, log)
+    first = {path: witness.decode(path.read_bytes().splitlines(keepends=True)[0]) for path in witness.files(tmp_path)}
+    assert all(isinstance(line, witness.Opening) for line in first.values())
+    report = verify(tmp_path)
+    assert [str(finding) for finding in report.findings] == []
+    assert report.kinds["opening"] == 3

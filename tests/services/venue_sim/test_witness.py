@@ -135,3 +135,14 @@ def test_the_market_itself_is_left_out() -> None:
     told = {line.user for line in lines if isinstance(line, witness.Order | witness.Fill)}
     assert not told & {*opening.internal}
     assert [str(finding) for finding in check(lines).findings] == []
+
+
+def test_without_the_market_s_orders() -> None:
+    """A smaller log: books cannot be rebuilt from it, everything of the accounts can."""
+    venue = assemble(Plan(coins=universe.coins({}), seed=1, quotes_noted=False), Millis(0), None, last_sequence=0)
+    for block in range(1, 300):
+        venue.step(Millis(70 * block))
+    lines = [witness.decode(line) for line in venue.take_log().splitlines(keepends=True)]
+    assert of(witness.Trade, lines)
+    assert not of(witness.Quotes, lines)
+    assert [str(finding) for finding in check(lines).findings] == []
