@@ -115,6 +115,7 @@ def test_storms_are_not_vacuous() -> None:
             seen[name] = seen.get(name, 0) + times
     for name in (
         *("state.Unknown", "state.Rejected", "state.Vetoed", "state.FilledImmediately", "state.FilledDuringCancel"),
+        *("state.ModifyPending", "requote.modify", "requote.replace", "requote.place", "requote.keep"),
         *("state.CancelConfirmed", "noops", "sweeps", "streams_down", "sends_failed", "queries_failed"),
         *("approvals_late", "finding.foreign fill", "refused_evidence"),
     ):
