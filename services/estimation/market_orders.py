@@ -100,6 +100,8 @@ class MarketOrders:
         return bool(self._open) and trade.tid not in self._tids and len(self._tids) < PRINTS_MAX
 
     def _close(self) -> list[MarketOrder]:
+        if not self._open:
+            return []
         whole = [self._closed(side, self._open[side]) for side in Side if side in self._open]
         self._open.clear()
         return whole
