@@ -51,18 +51,21 @@ class Cost:
 
 def estimators() -> dict[str, Callable[[], Feed]]:
     """Return makers of feeds: what an estimator does at event i, with input that is made beforehand."""
-    random = Random(1)
+    return {**_moved(), **_excited(), **_touched(), **_traded(), **_own()}
+
+
+def _moved() -> dict[str, Callable[[], Feed]]:
+    random, chosen = Random(1), SETTINGS.estimation
     prices = [100 * exp(random.gauss(0, 1e-3)) for _ in range(1_000)]
-    touches = [Touch.of(top(0, bid=1_130_000 + 10 * (i % 7), ask=1_130_070 + 10 * (i % 5))) for i in range(1_000)]
-    chosen = SETTINGS.estimation
-    half_lives = {
-        "half_life_s": chosen.half_life_s,
-        "fast_half_life_s": chosen.fast_half_life_s,
-        "slow_half_life_s": chosen.slow_half_life_s,
-    }
 
     def volatility() -> Feed:
-        one = Volatility(**half_lives, prior=1e-4, warm_up_ms=0)
+        one = Volatility(
+            half_life_s=chosen.half_life_s,
+            fast_half_life_s=chosen.fast_half_life_s,
+            slow_half_life_s=chosen.slow_half_life_s,
+            prior=1e-4,
+            warm_up_ms=0,
+        )
 
         def feed(i: int) -> None:
             one.add(prices[i % 1_000], Millis(1_000 * i))
@@ -74,11 +77,15 @@ def estimators() -> dict[str, Callable[[], Feed]]:
         one = StochasticVolatility(window_s=10.0, half_life_s=7_200.0)
         return lambda i: one.add(prices[i % 1_000] * 1e-6, 1.0)
 
+    return {"volatility": volatility, "stochastic volatility": stochastic}
+
+
+def _excited() -> dict[str, Callable[[], Feed]]:
     def hawkes() -> Feed:
         one = IncrementalHawkes(mu=0.5, alpha=0.4, beta=1.0, half_life_s=1_800.0)
 
         def feed(i: int) -> None:
-            one.record_event(float(i), prices[i % 1_000])
+            one.record_event(float(i), 1.0 + i % 7)
             one.intensity(i + 0.5)
 
         return feed
@@ -92,12 +99,18 @@ def estimators() -> dict[str, Callable[[], Feed]]:
 
         return feed
 
+    return {"Hawkes": hawkes, "cascade": cascade}
+
+
+def _touched() -> dict[str, Callable[[], Feed]]:
+    touches = [Touch.of(top(0, bid=1_130_000 + 10 * (i % 7), ask=1_130_070 + 10 * (i % 5))) for i in range(1_000)]
+
     def arrivals() -> Feed:
         one = Arrivals(from_bps=0.5, to_bps=3.0, half_life_s=600.0, k_prior_per_bps=1.3, a_prior_per_s=0.2)
 
         def feed(i: int) -> None:
             one.watch(0.25, 0.05)
-            one.add(prices[i % 1_000] / 50)
+            one.add(i % 40 / 10)
 
         return feed
 
@@ -107,14 +120,8 @@ def estimators() -> dict[str, Callable[[], Feed]]:
 
     return {
         "microprice": lambda: lambda i: fair_ticks(touches[i % 1_000], 0.5),
-        "volatility": volatility,
-        "stochastic volatility": stochastic,
-        "Hawkes": hawkes,
-        "cascade": cascade,
-        "arrivals": arrivals,
         "order-flow imbalance": flow,
-        **_traded(),
-        **_own(),
+        "arrivals": arrivals,
     }
 
 
