@@ -1,4 +1,4 @@
-"""The bench of estimators itself: every estimator is in it, keeps nothing, and costs late what it cost early."""
+"""The bench of estimators: each is in it, keeps nothing, and costs late what it cost early."""
 
 import pytest
 
