@@ -47,6 +47,10 @@ class FaultStage(Door):
         self.block()
         return self
 
+    @property
+    def last_ticket(self) -> int:
+        return self._tickets
+
     def is_answered(self, ticket: int) -> bool:
         return ticket in self._answers
 
