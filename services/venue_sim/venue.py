@@ -84,7 +84,7 @@ class Made(msgspec.Struct, frozen=True):
     effects: list[Effect]
 
 
-# Asked before an action goes to the exchange: an answer keeps it from there.
+# Asked before an action goes to the exchange: an answer keeps it from there, and is given with the block.
 Gate: TypeAlias = Callable[[api.ActionRequest, str, Millis], api.ActionAnswer | None]
 
 
@@ -135,6 +135,7 @@ class Venue:
         self._last_request = last_sequence  # so that no number comes twice in the log; the market's own are negative
         self._now = exchange.info.time_ms
         self.gate: Gate = _open_gate
+        self._kept_out: list[api.ActionAnswer] = []  # by the gate, since the last block
         self._last_by_hand = 0  # nonce
         self._scribe.block = exchange.info.block + 1
 
@@ -191,7 +192,8 @@ class Venue:
         if isinstance(received, Refusal):
             self._scribe.connection(self._now, 0, "http", f"{received.http} {received.text}")
             return [_refused(ticket, received)]
-        return self._submit(received, "http", ticket=ticket)
+        self._submit(received, "http", ticket=ticket)
+        return []
 
     def _too_many(self, ticket: int, kind: str) -> HttpAnswer:
         self._scribe.connection(self._now, 0, "http", f"429 {kind}")
@@ -239,7 +241,8 @@ class Venue:
             self._scribe.connection(self._now, posted.connection, "post", f"{received.http} {received.text}")
             payload = payloads.refusal(received.text) if received.http == 200 else received.text
             return self._streams.answered(posted.connection, posted.id, payload, http=received.http)
-        return self._submit(received, f"ws-{posted.connection}", connection=posted.connection, post_id=posted.id)
+        self._submit(received, f"ws-{posted.connection}", connection=posted.connection, post_id=posted.id)
+        return []
 
     # --- actions ---
 
@@ -258,7 +261,7 @@ class Venue:
         """Write a line about a connection (0: HTTP) into the log."""
         self._scribe.connection(now, connection, event, detail)
 
-    def _submit(self, received: Received, via: str, **whom: int) -> list[Effect]:
+    def _submit(self, received: Received, via: str, **whom: int) -> None:
         """Log an action and queue it for the next block; `whom` is who waits, as in Waiting."""
         request = received.request
         role = self.exchange.info.role(request.signer)
@@ -269,10 +272,10 @@ class Venue:
         self._scribe.action(self._now, request, user=user, via=via, action=received.action)
         self._waiting[request.request_id] = Waiting(request, user, **whom)
         refusal = self.gate(request, user, self._now)
-        if refusal is not None:
-            return [*self._answer(refusal)]
-        self.exchange.submit(request)
-        return []
+        if refusal is None:
+            self.exchange.submit(request)
+        else:
+            self._kept_out.append(refusal)
 
     def _items(self, request: api.ActionRequest) -> tuple[Instrument, ...]:
         """Return the instrument of each item that an answer will speak of."""
@@ -298,8 +301,9 @@ class Venue:
         answers: list[Effect] = []
         requests = [self._waiting[answer.request_id].request for answer in block.answers if self._awaits(answer)]
         changes = durable.changes(self.exchange, block, requests)
-        for answer in filter(self._awaits, block.answers):
+        for answer in self._in_order([*filter(self._awaits, block.answers), *self._kept_out]):
             answers += self._answer(answer)
+        self._kept_out.clear()
         for event in block.events:
             if isinstance(event, api.TradeEvent):
                 self._candles.add(event)
@@ -319,6 +323,12 @@ class Venue:
     def release(self, now: Millis) -> list[Effect]:
         """Let go the public messages that were held back until now."""
         return [*self._streams.release(now)]
+
+    def _in_order(self, answers: list[api.ActionAnswer]) -> list[api.ActionAnswer]:
+        """Put what the gate kept out where it would have run."""
+        if not self._kept_out:
+            return answers
+        return sorted(answers, key=lambda each: (core.urgency(self._waiting[each.request_id].request), each.request_id))
 
     def _awaits(self, answer: api.ActionAnswer) -> bool:
         """Say whether somebody waits for this answer; nobody does for the market's own."""

@@ -1,4 +1,4 @@
-"""Any faults at once, any traffic: nobody hears nonsense that was not asked for, and the venue stays sound."""
+"""Any faults at once, any traffic: the venue stays sound, and goes on when they are over."""
 
 from random import Random
 from typing import Any
