@@ -263,6 +263,7 @@ class VenueSim(Section, frozen=True, kw_only=True):
     price_band_percent: Annotated[int, Meta(ge=1, le=99)] = 95  # farther from mark is refused; some venue texts say 80
     abort_unknown: bool = True  # a subscription to an unknown coin breaks the connection; false: an error message
     scenario: str = ""  # a named market (services/venue_sim/scenarios.py); empty: the ordinary one
+    open_interest_max_usd: Annotated[float, Meta(ge=0)] = 0.0  # of each coin; 0: no cap
     witness: Annotated[str, Meta(pattern="^(full|clients)$")] = "full"  # full: books can be rebuilt from the log
     witness_fsync: bool = False  # each block's lines reach the disk before anybody hears of the block
     funding_interval_ms: Annotated[int, Meta(ge=1_000)] = 3_600_000  # the venue: an hour

@@ -38,7 +38,6 @@ OF_VENUE: Final[dict[str, Any]] = {
     "leadingVaults": [],
     "liquidatable": [],
     "perpDeployAuctionStatus": OF_USER["spotDeployState"]["gasAuction"],
-    "perpsAtOpenInterestCap": [],
     "spotPairDeployAuctionStatus": OF_USER["spotDeployState"]["gasAuction"],
     "tokenDetails": None,
     "validatorSummaries": [],

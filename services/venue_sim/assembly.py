@@ -44,6 +44,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     scenario: str = ""  # one of scenarios.NAMES; empty: the ordinary market
     quotes_noted: bool = True  # the market's own orders are in the witness log
     witness_fsync: bool = False
+    open_interest_max: Micros = Micros(0)
     funding_interval_ms: int = HOUR_MS
     faults: bool = False  # there is a socket by which they can be asked for
     account: str = ""
@@ -73,6 +74,7 @@ def plan_of(settings: config.Settings | None = None, public: PublicKeys | None =
         fill_model=sim.fill_model,
         quotes_noted=sim.witness == "full",
         witness_fsync=sim.witness_fsync,
+        open_interest_max=Micros(round(sim.open_interest_max_usd * MICROS_PER_USD)),
         funding_interval_ms=sim.funding_interval_ms,
         faults=sim.faults,
         account=public.account.lower(),
@@ -110,6 +112,7 @@ def assemble(
         price_band_percent=plan.price_band_percent,
         fill_model=plan.fill_model,
         quotes_noted=plan.quotes_noted,
+        open_interest_max=plan.open_interest_max,
         funding_interval_ms=plan.funding_interval_ms,
     )
     exchange = Exchange(settings, now)

@@ -159,7 +159,7 @@ class Broadcast:
             case subs.AllDexsState(user=user):
                 return [_message(name, {"user": user, "clearinghouseStates": [["", desk.clearinghouse(user)]]})]
             case subs.WebData3(user=user):
-                states = [{"totalVaultEquity": "0.0", "perpsAtOpenInterestCap": [], "leadingVaults": []}]
+                states = [{"totalVaultEquity": "0.0", "perpsAtOpenInterestCap": desk.capped(), "leadingVaults": []}]
                 return [_message(name, {"userState": desk.user_state(user, now), "perpDexStates": states})]
             case subs.SpotState(user=user):
                 return [_message(name, {"user": user, "spotState": desk.spot(user)})]

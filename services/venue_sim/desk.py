@@ -93,6 +93,7 @@ class Desk:
             "candleSnapshot": self._candle_snapshot,
             "fundingHistory": self._funding_history,
             "predictedFundings": lambda _: self._predicted_fundings(),
+            "perpsAtOpenInterestCap": lambda _: self.capped(),
             "exchangeStatus": lambda _: {"time": self._now, "specialStatuses": None},
         }
 
@@ -100,6 +101,10 @@ class Desk:
     def _meta(self) -> Json:
         delisted = self._info.delisted()
         return account_payloads.meta(self._config.coins, delisted) if delisted else self._listed
+
+    def capped(self) -> list[str]:
+        """Return the coins at their cap on open interest."""
+        return list(self._info.capped())
 
     def mids(self) -> dict[str, str]:
         """Return every mid; a coin with an empty side shows its last trade, or its mark."""
@@ -262,7 +267,7 @@ class Desk:
             "twapStates": [],
             "spotState": self.spot(user),
             "spotAssetCtxs": account_payloads.spot_contexts(),
-            "perpsAtOpenInterestCap": [],
+            "perpsAtOpenInterestCap": self.capped(),
         }
 
     def _active_asset_data(self, question: Question) -> Any:

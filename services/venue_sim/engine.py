@@ -3,7 +3,8 @@
 Rules
   1. Best price first, then oldest first; the maker's price is the trade's.
   2. A maker of the taker's own account expires whole (selfTradeCanceled), nothing is traded or printed.
-  3. A maker whose account cannot carry the growth of its position at mark expires (marginCanceled).
+  3. A maker whose account cannot carry the growth of its position at mark expires (marginCanceled); so does one that
+     the cap on open interest forbids to grow (openInterestCapCanceled).
   4. Fees are notional times the account's maker or taker rate, cut to the micro-USD towards zero, and paid to the
      fee account; rebates come from there. A builder's fee comes on top and stays there, too: builders claim it.
   5. After each change of a position its resting reduce-only orders fit it: on the wrong side or at zero they are
@@ -13,7 +14,7 @@ Rules
 from typing import Final, NamedTuple
 
 from common.units import Lots, Micros, Millis, Side, Ticks
-from services.venue_sim import texts
+from services.venue_sim import open_interest, texts
 from services.venue_sim.account import Account
 from services.venue_sim.api import FillEvent, TradeEvent
 from services.venue_sim.floor import Coin, Floor
@@ -47,7 +48,8 @@ class Engine:
     def take(self, taker: Order) -> tuple[int, int]:
         """Trade until nothing is left or in reach; return lots and micros traded. The caller decides on the rest."""
         floor = self._floor
-        makers = floor.coins[taker.coin].book.other(taker.side)
+        coin, maximum = floor.coins[taker.coin], floor.config.open_interest_max
+        makers = coin.book.other(taker.side)
         sign = -taker.side.sign
         lots = micros = 0
         while taker.lots:
@@ -61,6 +63,9 @@ class Engine:
             part = min(maker.lots, taker.lots)
             if not maker.account.internal and not floor.margins.affords_fill(maker.account, taker.coin, sign * part):
                 floor.remove(maker, texts.MARGIN_CANCELED)
+                continue
+            if maximum and open_interest.expires(coin, maker, part, maximum):
+                floor.remove(maker, texts.INTEREST_CANCELED)
                 continue
             taker.lots -= part
             lots += part

@@ -9,7 +9,7 @@ from itertools import islice
 
 from common.instrument import Instrument
 from common.units import Lots, Micros, Millis, Side, Ticks
-from services.venue_sim import texts
+from services.venue_sim import open_interest, texts
 from services.venue_sim.account import Account, Holding
 from services.venue_sim.api import FillEvent, FundingEvent, LedgerEvent, OrderView, TradeEvent
 from services.venue_sim.floor import Coin, Floor
@@ -77,6 +77,11 @@ class Info:
     def users(self) -> tuple[str, ...]:
         """Return all accounts, those of the venue and its market first."""
         return tuple(self._floor.accounts)
+
+    def capped(self) -> tuple[str, ...]:
+        """Return the coins at their cap on open interest."""
+        maximum = self._floor.config.open_interest_max
+        return tuple(name for name, coin in self._floor.coins.items() if open_interest.is_capped(coin, maximum))
 
     # --- one coin ---
 

@@ -17,7 +17,7 @@ Rules
 
 from common.instrument import NOTIONAL_MIN
 from common.units import MICROS_PER_USD, Lots, Side
-from services.venue_sim import texts
+from services.venue_sim import open_interest, texts
 from services.venue_sim.account import Account
 from services.venue_sim.api import (
     Filled,
@@ -170,7 +170,8 @@ class Placing:
             order.lots = min(order.lots, abs(held))
         if order.reduce_only or account.internal:
             return None
-        return self._over_margin(account, order, coin, notional)
+        capped = open_interest.refusal(coin, order, self._floor.config.open_interest_max)
+        return capped or self._over_margin(account, order, coin, notional)
 
     def _over_margin(self, account: Account, order: Order, coin: Coin, notional: int) -> Reject | None:
         margins = self._floor.margins

@@ -63,4 +63,5 @@ class ExchangeConfig(msgspec.Struct, frozen=True, kw_only=True):
     interest: Decimal = Decimal("0.0001")  # per 8 hours
     fill_model: FillModel = FillModel.PESSIMISTIC  # of recorded books
     funding_interval_ms: int = HOUR_MS  # shorter: each payment is still that of an hour
+    open_interest_max: Micros = Micros(0)  # of each coin at mark; 0: none
     quotes_noted: bool = False  # the market's own orders are in every block's story

@@ -23,6 +23,10 @@ class Reject(StrEnum):
     NO_LIQUIDITY = "No liquidity available for market order."
     MAX_POSITION = "Order would cause position to exceed margin tier limit at current leverage"
     HALTED = "Trading is halted."  # ours
+    INTEREST_INCREASE = "Order would increase open interest while open interest is capped."
+    INTEREST_FLIP = "Order would increase open interest while open interest is capped. "  # same words, another status
+    INTEREST_AGGRESSIVE = "Order rejected due to price more aggressive than oracle while at open interest cap."
+    INTEREST_TOO_QUICK = "Order would increase open interest too quickly."
     MISSING = "Order was never placed, already canceled, or filled."
 
     @property
@@ -30,7 +34,7 @@ class Reject(StrEnum):
         return STATUSES[self]
 
     def at(self, asset: int) -> str:
-        return f"{self.value} asset={asset}"
+        return f"{self.value.rstrip()} asset={asset}"
 
 
 STATUSES = {
@@ -44,6 +48,10 @@ STATUSES = {
     Reject.NO_LIQUIDITY: "marketOrderNoLiquidityRejected",
     Reject.MAX_POSITION: "perpMaxPositionRejected",
     Reject.HALTED: "rejected",
+    Reject.INTEREST_INCREASE: "positionIncreaseAtOpenInterestCapRejected",
+    Reject.INTEREST_FLIP: "positionFlipAtOpenInterestCapRejected",
+    Reject.INTEREST_AGGRESSIVE: "tooAggressiveAtOpenInterestCapRejected",
+    Reject.INTEREST_TOO_QUICK: "openInterestIncreaseRejected",
 }
 
 
@@ -56,6 +64,7 @@ TRIGGERED = "triggered"
 MARGIN_CANCELED = "marginCanceled"
 SELF_TRADE_CANCELED = "selfTradeCanceled"
 REDUCE_ONLY_CANCELED = "reduceOnlyCanceled"
+INTEREST_CANCELED = "openInterestCapCanceled"
 SIBLING_CANCELED = "siblingFilledCanceled"
 LIQUIDATED_CANCELED = "liquidatedCanceled"
 DELISTED_CANCELED = "delistedCanceled"

@@ -10,7 +10,7 @@ from common import config, witness
 from common.errors import ConfigFault
 from common.hyperliquid.signing import user_signed_digest
 from common.keys import PublicKeys
-from common.units import Millis
+from common.units import MICROS_PER_USD, Millis
 from services.venue_sim import universe
 from services.venue_sim.assembly import Plan, assemble, plan_of
 from services.venue_sim.state_file import StateFile
@@ -44,7 +44,7 @@ def test_switches_of_the_configuration() -> None:
     text += (
         "[venue_sim]\nschedule_cancel_volume_usd = 1_000_000.0\npartial_fill_rests = false\n"
         "price_band_percent = 80\nabort_unknown = false\n"
-        'witness = "clients"\nwitness_fsync = true\nfunding_interval_ms = 60_000\n'
+        'witness = "clients"\nwitness_fsync = true\nfunding_interval_ms = 60_000\nopen_interest_max_usd = 5e6\n'
     )
     public = PublicKeys(account=ALICE.address, agents={"risk": AGENT.address}, operator=BOB.address)
     plan = plan_of(config.parse(text.encode(), "home"), public, seed=1)
@@ -52,6 +52,7 @@ def test_switches_of_the_configuration() -> None:
     assert plan.witness_fsync
     settings = venue.exchange.floor.config
     assert (settings.quotes_noted, settings.funding_interval_ms) == (False, 60_000)
+    assert settings.open_interest_max == 5_000_000 * MICROS_PER_USD
 
     def told(action: dict[str, Any], nonce: int) -> str:
         venue.request(nonce, "POST", "/exchange", signed(AGENT, action, START + nonce), START)
