@@ -35,6 +35,7 @@ class Books:
         self._agreed_ms: dict[str, Millis] = {}
         self._drift: dict[str, Lots] = {}
         self._unbelieved = False
+        self.stranger = ""  # what the address is, where its account cannot be ours
 
     # --- the venue's word ------------------------------------------------------------------------------
 
@@ -46,7 +47,7 @@ class Books:
             self._unbelieved = True
             self._desk.queries.want("role", UserRoleQuery(), now)
             return False, self._desk.finding("account without equity", "", "no positions either")
-        self._unbelieved = False
+        self._unbelieved, self.stranger = False, ""
         stated = {position.coin: position for position in message.positions}
         effects = []
         for coin in self._coins:
@@ -63,6 +64,7 @@ class Books:
                 told = f"the venue does not know {account}: fund it, or correct venue.account"
             case role:
                 told = f"{account} is a {role} without equity" + (f", of {message.master}" if message.master else "")
+        self.stranger = told
         return self._desk.finding("account without equity", "", told)
 
     def adopt(self, message: VenueAccount) -> list[Effect]:

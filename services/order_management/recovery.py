@@ -84,7 +84,7 @@ class Recovery:
         if self.phase is Phase.QUIET and not self._universe:
             return "waiting for the venue's universe"
         if self.phase is Phase.QUIET and not self._books.opened:
-            return "waiting for an account that can be ours"
+            return self._books.stranger or "waiting for an account that can be ours"
         return "" if self.done else self.phase.value
 
     # --- the stream ----------------------------------------------------------------------------------

@@ -172,9 +172,9 @@ def test_few_requests_left_slow_quotes_and_spare_cancels(requests_left: int, pla
 
 def test_a_deposit_is_explained() -> None:
     """Equity moves by it, the books say so within the next reads, and there is nothing to find."""
-    mesh = WholeMesh(29).run_for(30)
+    mesh = WholeMesh(29).run_for(20)
     mesh.deposit_usd(250)
-    mesh.run_for(60)
+    mesh.run_for(25)
     said = [message for _, _, message in mesh.simulation.published if isinstance(message, LedgerCheck)][-1]
     assert said.transfers == 250
     assert abs(said.residual) <= Decimal("0.000001")

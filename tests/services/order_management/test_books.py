@@ -139,7 +139,9 @@ def test_the_venue_is_asked_who_that_is(role: str, master: str, told: str) -> No
     books.on_account(account(0, equity=0), T)
     assert place.queries.pending("role")
     (row,) = rows(books.on_role(VenueUserRole(query_id=1, role=role, master=master)), FindingRecord)
-    assert (row.kind, row.evidence) == ("account without equity", told)
+    assert (row.kind, row.evidence, books.stranger) == ("account without equity", told, told)
+    books.on_account(account(0), T)
+    assert books.stranger == ""
 
 
 def test_funding_is_recorded_once() -> None:
