@@ -46,8 +46,9 @@ def estimator(half_life_s: float = inf) -> StochasticVolatility:
 def test_truth_from_returns() -> None:
     """20 paths of 20,000 windows: theta, kappa_v and xi within 20 % on average, rho within 0.1; each path ready.
 
-    Over 20 paths the estimates scatter by 5 % (theta), 12 % (kappa_v), 6 % (xi) and 0.06 (rho) each: the means of 20 by
-    a root of 20 less, 1.2, 2.7, 1.4 % and 0.014. 20 % lies more than 7 of these sd away, 0.1 of rho as well.
+    One path's estimates scatter by 2 % (theta), 14 % (kappa_v), 8 % (xi) and 0.04 (rho), the means of 20 by a root of
+    20 less: 0.5, 3.1, 1.8 % and 0.01. They lie 2 % off at most, where 20 % is 5.8 of these sd away or more; rho is 0.05
+    too small, for windows blur the leverage within them, and 0.1 is 5 sd away: one in a million.
     """
     found = []
     for path in heston(20, 20_000, np.random.default_rng(11)):
