@@ -14,6 +14,7 @@ import msgspec
 from common import witness
 from common.actor import Ask, Post, Sign
 from common.config import Settings
+from common.errors import PeerFault
 from common.hyperliquid import wire
 from common.hyperliquid.signing import SigningKey
 from common.hyperliquid.subscriptions import market_subscriptions, risk_subscriptions, user_subscriptions
@@ -30,7 +31,7 @@ from common.messages import (
     VenueTime,
 )
 from common.messages.venue import FillsQuery, FundingQuery
-from common.units import MILLISECOND, Millis, Nanos
+from common.units import MILLISECOND, SECOND, Millis, Nanos
 from services.venue_sim import universe
 from services.venue_sim.assembly import Plan, assemble, plan_of
 from services.venue_sim.faulty_venue import FaultyVenue
@@ -39,6 +40,7 @@ from services.venue_sim.tape_market import TapeMarket
 from services.venue_sim.venue import HttpAnswer, Venue
 
 EPOCH_MS: Final = Millis(1_790_000_000_000)  # venue time at the start of the simulation
+PATIENCE: Final = Nanos(5 * SECOND)  # of the real links, with an answer
 LATENCY_MS: Final = (5, 60)  # each way, drawn anew for each message
 ACCOUNT: Final = "0x" + "ab" * 20
 OPERATOR: Final = "0x" + "0e" * 20
@@ -66,7 +68,7 @@ class LocalVenue:
         self._current: dict[str, int] = {}
         self._heard_at: dict[int, Nanos] = {}
         self._asks: dict[int, tuple[str, Ask, Nanos]] = {}
-        self._posts: dict[tuple[str, int], wire.PostedItems] = {}
+        self._posts: dict[tuple[str, int], tuple[Nanos, wire.PostedItems]] = {}  # with the time of sending
         self._later: list[tuple[Nanos, int, str, Post | Ask]] = []
         self._arrivals: list[Arrival] = []
         self._ticket = 0
@@ -118,7 +120,10 @@ class LocalVenue:
         self.drop(service, now)
 
     def drop(self, service: str, now: Nanos) -> None:
-        """Lose this service's socket; it comes back by `restarted`."""
+        """Lose this service's socket and what it waits for; it comes back by `restarted`."""
+        for owner, post_id in list(self._posts):
+            if owner == service:
+                self._fail_post(service, post_id, "connection lost", now)
         self._arrivals.append((now, service, StreamDown(connection=self._current[service], reason="dropped")))
         self._arrivals += self.restarted(service, Nanos(now + 300 * MILLISECOND))
 
@@ -132,6 +137,7 @@ class LocalVenue:
             else:
                 self._on_ask(service, effect, now)
         self._take(self.venue.step(self._venue_ms(now)).effects, now)
+        self._give_up(now)
         self.lines += [witness.decode(line + b"\n") for line in self.venue.take_log().splitlines()]
         arrivals, self._arrivals = self._arrivals, []
         return arrivals
@@ -165,9 +171,23 @@ class LocalVenue:
             lost = PostFailed(post_id=post.post_id, sent=True, reason="lost")
             self._arrivals.append((Nanos(now + 2_000 * MILLISECOND), service, lost))
             return
-        self._posts[service, post.post_id] = wire.posted_items(post.body)
+        self._posts[service, post.post_id] = now, wire.posted_items(post.body)
         frame = wire.post_frame(post.post_id, post.body).decode()
         self._take(self.venue.text(self._current[service], frame, self._venue_ms(now)), now)
+
+    def _give_up(self, now: Nanos) -> None:
+        """Fail what was not answered in time, as the real links do."""
+        for (service, post_id), (sent_at, _) in list(self._posts.items()):
+            if now - sent_at > PATIENCE:
+                self._fail_post(service, post_id, "no answer in time", now)
+        for ticket, (service, ask, asked_at) in list(self._asks.items()):
+            if now - asked_at > PATIENCE:
+                del self._asks[ticket]
+                self._arrivals.append((now, service, QueryFailed(query_id=ask.query_id, reason="no answer in time")))
+
+    def _fail_post(self, service: str, post_id: int, reason: str, now: Nanos) -> None:
+        del self._posts[service, post_id]
+        self._arrivals.append((now, service, PostFailed(post_id=post_id, sent=True, reason=reason)))
 
     def _on_ask(self, service: str, ask: Ask, now: Nanos) -> None:
         self._ticket += 1
@@ -190,13 +210,19 @@ class LocalVenue:
             return
         at = max(self._delay(now), self._heard_at.get(say.connection, now))  # a socket keeps its order
         self._heard_at[say.connection] = at
-        match self._readers[service].read(say.text, at):
+        try:
+            frame = self._readers[service].read(say.text, at)
+        except PeerFault:
+            return  # as the real link does: it says so and reads on
+        match frame:
             case wire.Facts(messages=messages, stamp_ms=stamp_ms):
                 if stamp_ms is not None:
                     self._arrivals.append((at, service, VenueTime(venue_ms=stamp_ms, resolution_ms=1)))
                 self._arrivals += [(at, service, message) for message in messages]
             case wire.PostAnswer(id=post_id, response=response):
-                items = self._posts.pop((service, post_id))
+                if (service, post_id) not in self._posts:
+                    return  # given up
+                _, items = self._posts.pop((service, post_id))
                 answer: Posted | PostFailed = wire.decode_post_answer(post_id, response, items, self._instruments)
                 if self._chance.random() < self.lost_answers:
                     at, answer = (
@@ -208,20 +234,26 @@ class LocalVenue:
                 pass
 
     def _on_answer(self, answer: HttpAnswer, now: Nanos) -> None:
+        if answer.ticket not in self._asks:
+            return  # given up
         service, ask, asked_at = self._asks.pop(answer.ticket)
-        message: Message
-        if answer.status != 200:
-            message = QueryFailed(query_id=ask.query_id, reason=f"HTTP {answer.status}")
-        elif isinstance(ask.query, FillsQuery | FundingQuery):
-            pages = wire.Pages(ask.query)
-            pages.take(wire.decode_page(ask.query, answer.body, self._instruments))
-            message = pages.answer(ask.query_id, asked_at)
-        else:
-            message = wire.decode_answer(
-                ask.query, answer.body, query_id=ask.query_id, asked_at=asked_at, instruments=self._instruments
-            )
+        try:
+            message = self._read(answer, ask, asked_at)
+        except PeerFault as fault:
+            message = QueryFailed(query_id=ask.query_id, reason=str(fault))
         self._arrivals.append((self._delay(now), service, VenueTime(venue_ms=self._venue_ms(now), resolution_ms=1)))
         self._arrivals.append((self._delay(now), service, message))
+
+    def _read(self, answer: HttpAnswer, ask: Ask, asked_at: Nanos) -> Message:
+        if answer.status != 200:
+            return QueryFailed(query_id=ask.query_id, reason=f"HTTP {answer.status}")
+        if isinstance(ask.query, FillsQuery | FundingQuery):
+            pages = wire.Pages(ask.query)
+            pages.take(wire.decode_page(ask.query, answer.body, self._instruments))
+            return pages.answer(ask.query_id, asked_at)
+        return wire.decode_answer(
+            ask.query, answer.body, query_id=ask.query_id, asked_at=asked_at, instruments=self._instruments
+        )
 
 
 def synthetic(settings: Settings, chance: random.Random) -> LocalVenue:
