@@ -15,7 +15,7 @@ from msgspec import Meta
 from common.delays import Latency, UniformDelay
 from common.errors import ConfigFault
 from common.instrument import Instrument
-from common.sections import Count, Estimation, Positive, Share, Usd
+from common.sections import Count, Estimation, Kill, Positive, Share, Usd
 from common.units import MILLISECOND, Nanos
 
 MESH_SERVICES: Final = (
@@ -284,6 +284,7 @@ class Settings(Section, frozen=True, kw_only=True):
     liveness: Liveness = Liveness()
     orders: Orders = Orders()
     canceller: Canceller = Canceller()
+    kill: Kill = Kill()
     estimation: Estimation = Estimation()
     strategy: Strategy = Strategy()
     budget: Budget = Budget()
@@ -368,6 +369,8 @@ def _contradictions(settings: Settings) -> list[str]:
     faults += [f"venue_sim.{fault}" for fault in _reversed(settings.venue_sim)]
     if settings.canceller.schedule_horizon_ms >= 86_400_000:
         faults.append("canceller.schedule_horizon_ms: a horizon of a day or more protects nothing")
+    if settings.kill.slippage_bps > settings.signer.max_deviation_bps:
+        faults.append("kill.slippage_bps: exceeds signer.max_deviation_bps, which would refuse the flatten")
     if settings.canceller.max_cancels_per_s < settings.risk.max_open_orders:
         faults.append("canceller.max_cancels_per_s: below risk.max_open_orders: one pull would not fit into a second")
     for coin, limits in settings.coins.items():

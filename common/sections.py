@@ -1,4 +1,4 @@
-"""Bounded numbers of the configuration, and its section on estimation; common/config.py reads them."""
+"""Bounded numbers of the configuration, and two of its sections; common/config.py reads them."""
 
 from typing import Annotated, TypeAlias
 
@@ -9,6 +9,14 @@ Positive: TypeAlias = Annotated[float, Meta(gt=0)]
 Usd: TypeAlias = Annotated[float, Meta(gt=0, le=100_000_000)]  # a limit beyond that is none
 Share: TypeAlias = Annotated[float, Meta(gt=0, le=1)]
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
+
+
+class Kill(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What follows a contained halt."""
+
+    flatten: bool = False  # sell what is held: reduce-only, immediate or cancel
+    slippage_bps: Annotated[float, Meta(gt=0, le=500)] = 50.0  # of the last try; the earlier ones go a part of it
+    retries: Annotated[int, Meta(ge=0, le=20)] = 5
 
 
 class Estimation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,6 +9,7 @@ Rules
   5. Leverage is set to the configured value once, when this process becomes ready, where nothing is held or may fill.
   6. order_management silent: ours are read and cancelled, at most once per hold-off, with quotes pulled meanwhile.
   7. Stopping: the gate closes, ours are cancelled, and this process ends when none is listed, or after 5 s.
+  8. Halted and contained: what is held is sold where the configuration says so (flatten.py).
 """
 
 from collections.abc import Iterable
@@ -61,6 +62,7 @@ from services.risk import agreement
 from services.risk.approvals import Approvals, Refusal, Waiting
 from services.risk.bulletin import Bulletin
 from services.risk.facts import Facts
+from services.risk.flatten import Flatten
 from services.risk.gate import VetoCode
 from services.risk.halting import Halting, VerifyArm
 from services.risk.kill import Burner
@@ -137,11 +139,11 @@ class Risk:
         self._bulletin = Bulletin(self._facts, self._approvals, boot, settings.liveness.units(1))
         self._waiting: dict[int, Waiting] = {}  # the shell answers each Sign before anything else: one or two
         self._burner = Burner(self._facts.decisions)
+        self._flatten = Flatten(self._facts, self._own, boot.epoch)
         self._burning = True  # what an earlier life signed
         self._life_ms = settings.orders.order_expiry_ms + settings.orders.margin_ms
         lost = self._facts.decisions.last_nonce == 0  # no journal: something unknown may be on its way
         self._burnt_from = Nanos(boot.started_at + (self._life_ms * MILLISECOND if lost else 0))
-        self._levered = False
         self._stop_at: Nanos | None = None
         self._now = boot.started_at
         self._pause = settings.liveness.units(PAUSE_UNITS)
@@ -159,7 +161,7 @@ class Risk:
     @property
     def detail(self) -> str:
         if self._halting.halted:
-            return "contained" if self._halting.containment.contained else "containing"
+            return self._flatten.detail or ("contained" if self._halting.containment.contained else "containing")
         return self._unready() or "; ".join(self._facts.board.texts())
 
     def deadline(self) -> Nanos | None:
@@ -170,6 +172,7 @@ class Risk:
             self._watch.deadline(now),
             self._burner.deadline(now),
             self._halting.containment.deadline(now),
+            self._flatten.deadline(now),
             self._facts.board.deadline(now),
             stop_by if stop_by is not None and stop_by > now else None,
         )
@@ -230,7 +233,7 @@ class Risk:
                 return self._own.on_signed(message, now)
             return self._approvals.on_signed(waiting, message, halted=self._halting.closed(now))
         if waiting is None:
-            effects, findings = self._own.on_sign_failed(message)
+            effects, findings = self._own.on_sign_failed(message, now)
             return effects + self._watch.report(findings, now)
         return self._approvals.on_sign_failed(waiting, message, now)
 
@@ -346,7 +349,7 @@ class Risk:
             effects += self._watch.report(self._comparison.findings(self._facts, now), now)
             if self._stop_at is None and self._facts.roster.silent("order_management", now):
                 self._watch.sweep(now)
-            effects += self._burn(now) + self._lever(now)
+            effects += self._burn(now) + self._lever(now) + self._unwind(now)
             effects += self._watch.questions(now)
         elif message.coin in self._facts.limits:
             self._panel.assess(now, message.coin)
@@ -388,12 +391,10 @@ class Risk:
 
     def _lever(self, now: Nanos) -> list[Effect]:
         """Rule 5."""
-        if self._levered or self._closed(now) is not None:
-            return []
-        self._levered = True
-        effects: list[Effect] = []
-        for coin in self._facts.limits:
-            position = self._facts.ledger.position(coin)
-            if position.highest == position.lowest == 0 and not self._facts.ledger.entries(coin):
-                effects += self._own.leverage(coin, self._facts.clock.venue_now(now))
-        return effects
+        return [] if self._closed(now) else self._own.leverage(self._facts.clock.venue_now(now))
+
+    def _unwind(self, now: Nanos) -> list[Effect]:
+        """Rule 8."""
+        contained = self._halting.containment.contained and self._stop_at is None
+        effects, findings = self._flatten.due(now, halted=self._halting.halted, contained=contained)
+        return effects + self._watch.report(findings, now)

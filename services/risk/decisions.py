@@ -18,6 +18,7 @@ from common.units import Millis
 APPROVED_MAX: Final = 200_000  # cloids remembered, about 30 MB; older ones are before this memory (rule 4)
 NONCES_MAX: Final = 20_000  # of placing actions; a burn is asked for within seconds of the signature
 QUOTE_TAG: Final = "quote"
+FLATTEN_TAG: Final = "flatten"
 ARM_TAG: Final = "arm"
 
 
@@ -28,6 +29,7 @@ class Decision:
     nonce: int
     expires_after: Millis
     orders: tuple[OrderIntent, ...]
+    tag: str
 
 
 class Decisions:
@@ -52,8 +54,6 @@ class Decisions:
     def add(self, record: DecisionRecord) -> None:
         """Take what is about to be signed, or what the journal says was."""
         self.last_nonce = max(self.last_nonce, record.nonce)
-        if record.tag != QUOTE_TAG:
-            return
         self._begin(Millis(record.expires_after + self._margin_ms))  # what was signed before it has arrived by then
         self._nonces[record.nonce] = None
         if len(self._nonces) > NONCES_MAX:
@@ -64,7 +64,7 @@ class Decisions:
             _, oldest = self._approved.popitem(last=False)
             self.since_ms = Millis(oldest + 1)
         self._open[record.nonce] = Decision(
-            nonce=record.nonce, expires_after=record.expires_after, orders=record.orders
+            nonce=record.nonce, expires_after=record.expires_after, orders=record.orders, tag=record.tag
         )
 
     def use(self, nonce: int) -> None:

@@ -185,7 +185,7 @@ class Facts:
             limits=self.limits_now(coin, ramp_ppm=self.ramp.ppm(self.clock.venue_now(now))),
             references=self.feeds[coin].now(now),
             level=self.board.level(coin),
-            position=self._nearest(coin),
+            position=self.nearest(coin),
             worst_max=worst_max,
             worst_min=worst_min,
             open_orders=self.ledger.live_count,
@@ -203,7 +203,7 @@ class Facts:
             margin_max=self.margin_max,
         )
 
-    def _nearest(self, coin: str) -> Lots:
+    def nearest(self, coin: str) -> Lots:
         """Return the position that allows the least reducing; 0 where two witnesses disagree on the side."""
         position = self.ledger.position(coin)
         if position.lowest > 0:

@@ -2,7 +2,7 @@
 
 Rules
   1. Each signed action that may still arrive is burnt: a noop with its own nonce, repeated every second until the
-     venue took it, the nonce proved used, or its expiry passed by venue time.
+     venue took it, the nonce proved used, or its expiry passed by venue time. Not so a flatten: it is wanted.
   2. Only then do lists of open orders count: three without an order of ours, each asked 250 ms after the last.
   3. An order of ours in a list starts the count anew and is cancelled, with at least a second between attempts; the
      next list is asked for after 250 ms, then 500 ms and so on up to 4 s: lists are dear, and cancels take a moment.
@@ -12,7 +12,7 @@ Rules
 from typing import Final
 
 from common.units import MILLISECOND, SECOND, Millis, Nanos
-from services.risk.decisions import Decisions
+from services.risk.decisions import FLATTEN_TAG, Decisions
 
 BURN_PAUSE: Final = Nanos(SECOND)
 CANCEL_PAUSE: Final = Nanos(SECOND)  # venue p99 from action to effect is 0.9 s
@@ -30,7 +30,7 @@ class Burner:
 
     def due(self, now: Nanos) -> list[int]:
         """Return the nonces whose turn it is, oldest first, and note that they are being tried (rule 1)."""
-        open_nonces = [decision.nonce for decision in self._decisions.open()]
+        open_nonces = [item.nonce for item in self._decisions.open() if item.tag != FLATTEN_TAG]
         self._next = {nonce: at for nonce, at in self._next.items() if nonce in open_nonces}
         due = [nonce for nonce in open_nonces if self._next.get(nonce, now) <= now]
         self._next |= dict.fromkeys(due, Nanos(now + BURN_PAUSE))

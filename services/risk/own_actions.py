@@ -1,4 +1,4 @@
-"""What risk signs and posts by itself: cancels, noops and, while flat, leverage; never an order.
+"""What risk signs and posts by itself: cancels, noops, leverage while flat, a flatten when halted.
 
 Rules
   1. A new nonce is recorded before it is signed; a noop uses the nonce that it burns.
@@ -14,10 +14,21 @@ from typing import Final
 import msgspec
 
 from common.actor import Effect, Post, Record, Send, Sign
-from common.messages import Cancel, NonceRecord, NoopRequest, NoopSigned, Posted, Signed, SignFailed
-from common.messages.venue import Action, CancelOrders, Noop, UpdateLeverage
+from common.messages import (
+    Cancel,
+    DecisionRecord,
+    NonceRecord,
+    NoopRequest,
+    NoopSigned,
+    OrderIntent,
+    Posted,
+    Signed,
+    SignFailed,
+)
+from common.messages.venue import Action, CancelOrders, Noop, Place, UpdateLeverage
 from common.units import SECOND, Millis, Nanos
 from services.risk.approvals import ASKER
+from services.risk.decisions import FLATTEN_TAG
 from services.risk.exposure_ledger import Finding
 from services.risk.facts import Facts
 
@@ -30,6 +41,7 @@ class Purpose(StrEnum):
     CANCEL = "cancel"
     NOOP = "noop"
     LEVERAGE = "leverage"
+    FLATTEN = FLATTEN_TAG
 
 
 class OwnAction(msgspec.Struct, frozen=True):
@@ -46,6 +58,7 @@ class OwnActions:
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
         self._id = 0
+        self._levered = False
         self._signing: dict[int, OwnAction | NoopRequest] = {}
         self._posting: dict[int, OwnAction] = {}
 
@@ -64,10 +77,39 @@ class OwnActions:
             effects += self._with_new_nonce(Purpose.CANCEL, action, venue_now)
         return effects
 
-    def leverage(self, coin: str, venue_now: Millis | None) -> list[Effect]:
-        """Set the configured leverage."""
-        action = UpdateLeverage(coin, self._facts.settings.coins[coin].leverage)
-        return self._with_new_nonce(Purpose.LEVERAGE, action, venue_now, coin)
+    def leverage(self, venue_now: Millis | None) -> list[Effect]:
+        """Set the configured leverage of each coin of which nothing is held or may fill; once in a life."""
+        if self._levered:
+            return []
+        self._levered = True
+        effects: list[Effect] = []
+        for coin in self._facts.limits:
+            position = self._facts.ledger.position(coin)
+            if position.highest == position.lowest == 0 and not self._facts.ledger.entries(coin):
+                action = UpdateLeverage(coin, self._facts.settings.coins[coin].leverage)
+                effects += self._with_new_nonce(Purpose.LEVERAGE, action, venue_now, coin)
+        return effects
+
+    def flatten(
+        self, orders: tuple[OrderIntent, ...], epoch: int, expires_after: Millis, venue_now: Millis
+    ) -> list[Effect]:
+        """Place these reduce-only orders in a halt."""
+        nonce = self._facts.decisions.next_nonce(venue_now)
+        assert nonce is not None, "venue time is known"
+        record = DecisionRecord(
+            approval_id=nonce,  # nobody asked, and no approval is answered by this number
+            asker="risk",
+            epoch=epoch,
+            nonce=nonce,
+            expires_after=expires_after,
+            orders=orders,
+            vetoes=(),
+            tag=FLATTEN_TAG,
+        )
+        self._facts.decisions.add(record)
+        sign_id = self.next_id()
+        self._signing[sign_id] = OwnAction(Purpose.FLATTEN, nonce, orders[0].coin)
+        return [Record(record), Sign(sign_id, Place(orders), nonce, expires_after)]
 
     def burn(self, nonce: int) -> Effect:
         """Make a noop of ours with this nonce."""
@@ -100,11 +142,13 @@ class OwnActions:
             case None:
                 return []
 
-    def on_sign_failed(self, failed: SignFailed) -> tuple[list[Effect], list[Finding]]:
+    def on_sign_failed(self, failed: SignFailed, now: Nanos) -> tuple[list[Effect], list[Finding]]:
         """Say so: to whoever asked, or as a finding."""
         asked = self._signing.pop(failed.sign_id, None)
         if isinstance(asked, NoopRequest):
             return [_refused(asked, failed.reason)], []
+        if asked and asked.purpose is Purpose.FLATTEN and (decision := self._facts.decisions.settle(asked.nonce)):
+            self._facts.ledger.retract(decision.orders, now)
         coin = asked.coin if asked else ""
         return [], [Finding(kind="signature refused", coin=coin, evidence=failed.reason)]
 

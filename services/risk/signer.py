@@ -8,7 +8,9 @@ Rules
      and only within the limits below. Cancels and noops: always. Leverage: exactly the configured value, crossed,
      while flat. Nothing else, ever.
   2. Before each signature that can place something or change leverage it looks into the halt directory itself;
-     a file there, or a directory that cannot be read, means no.
+     a file there, or a directory that cannot be read, means no. Only with `[kill] flatten` a file lets through what
+     is immediate-or-cancel, reduce-only, within twice `slippage_bps` of the mid (its
+     own may be newer than the gate's), and no more than what is held.
   3. Every order: within `max_deviation_bps` of the last own mid, which is recent; at most `max_order_usd` at its own
      price; post-only unless it only reduces.
   4. All orders of an action together: at most `max_position_usd` of position on either side, by the venue's last
@@ -88,6 +90,25 @@ class SecondLimits:
                 if batch and (fault := self._position_fault(coin, side, batch)):
                     return fault
         return ""
+
+    def flattens(self, orders: tuple[OrderIntent, ...], within_bps: Decimal) -> bool:
+        """Say whether these only sell what is held, or buy back what is owed, at once and near the mid."""
+        for coin in sorted({order.coin for order in orders}):
+            batch = [order for order in orders if order.coin == coin]
+            after = (self.position(coin) or 0) + sum(order.side.sign * order.lots for order in batch)
+            if not 0 <= after * self._direction(coin) < abs(self.position(coin) or 0):
+                return False
+        return all(self._is_exit(order, within_bps) for order in orders)
+
+    def _direction(self, coin: str) -> int:
+        held = self.position(coin) or 0
+        return (held > 0) - (held < 0)
+
+    def _is_exit(self, order: OrderIntent, within_bps: Decimal) -> bool:
+        mid, _ = self._mids.get(order.coin, (Decimal(0), Nanos(0)))
+        near = abs(order.ticks - mid) * 10_000 <= within_bps * mid
+        against = order.lots > 0 and order.side.sign == -self._direction(order.coin)
+        return near and against and order.reduce_only and order.tif is TimeInForce.IOC
 
     def _on_mid(self, message: Book | TopOfBook, bid: Ticks | None, ask: Ticks | None) -> None:
         if message.coin in self._instruments and bid is not None and ask is not None and 0 < bid < ask:
@@ -173,7 +194,7 @@ class OrderSigner:
             case CancelOrders() | Noop():
                 return ""
             case Place(orders):
-                return self._halted() or self._placing_fault(effect, orders)
+                return self._closed(orders) or self._placing_fault(effect, orders)
             case Modify(modifies):
                 return self._halted() or self._placing_fault(effect, tuple(modify.order for modify in modifies))
             case UpdateLeverage():
@@ -184,6 +205,13 @@ class OrderSigner:
     def _halted(self) -> str:
         """Rule 2."""
         return "halted" if self._halt.read().halted else ""
+
+    def _closed(self, orders: tuple[OrderIntent, ...]) -> str:
+        """Rule 2, where it has its exception."""
+        directory = self._halt.read()
+        flattens = directory.readable and self._settings.kill.flatten
+        bps = 2 * Decimal(str(self._settings.kill.slippage_bps))
+        return "halted" if directory.halted and not (flattens and self.limits.flattens(orders, bps)) else ""
 
     def _placing_fault(self, effect: Sign, orders: tuple[OrderIntent, ...]) -> str:
         now = self._clock()

@@ -147,6 +147,10 @@ def test_no_limit_is_infinite(key: str, value: str) -> None:
             "liveness.recovery: a restart takes",
         ),
         (
+            *("[signer]", "[signer]\nmax_deviation_bps = 50", "[signer]\nmax_deviation_bps = 49"),
+            "kill.slippage_bps: exceeds",
+        ),
+        (
             *("[risk]", "[canceller]\nmax_cancels_per_s = 40\n[risk]"),
             *("[canceller]\nmax_cancels_per_s = 39\n[risk]", "canceller.max_cancels_per_s: below"),
         ),

@@ -284,8 +284,8 @@ class Scene:
         return []
 
     def _sign(self, effect: Sign) -> Signed | SignFailed:
-        placing = isinstance(effect.action, PLACING)
-        if self.sign_reason or (placing and self.directory.halted):
+        closed = self.directory.halted and not (self.settings.kill.flatten and isinstance(effect.action, Place))
+        if self.sign_reason or (closed and isinstance(effect.action, PLACING)):
             reason = self.sign_reason or "halted"
             return SignFailed(sign_id=effect.sign_id, nonce=effect.nonce, reason=reason)
         self.signs.append(effect)

@@ -92,12 +92,12 @@ def test_a_refused_signature_is_told() -> None:
     facts, own = desk()
     sign = own.cancel(cancels(1), Millis(500))[1]
     assert isinstance(sign, Sign)
-    effects, (found,) = own.on_sign_failed(SignFailed(sign_id=sign.sign_id, nonce=500, reason="no key"))
+    effects, (found,) = own.on_sign_failed(SignFailed(sign_id=sign.sign_id, nonce=500, reason="no key"), Nanos(0))
     assert (effects, found.kind, found.evidence) == ([], "signature refused", "no key")
     facts.decisions._nonces[77] = None
     request = NoopRequest(request_id=5, epoch=1, deadline=Nanos(9), nonce=77)
     asked = own.burn_for(request, Nanos(9))
     assert isinstance(asked, Sign)
-    effects, findings = own.on_sign_failed(SignFailed(sign_id=asked.sign_id, nonce=77, reason="no key"))
+    effects, findings = own.on_sign_failed(SignFailed(sign_id=asked.sign_id, nonce=77, reason="no key"), Nanos(0))
     assert effects == [Send(NoopSigned(request_id=5, nonce=77, body=b"", reason="no key"), to="order_management")]
     assert findings == []

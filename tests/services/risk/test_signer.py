@@ -129,6 +129,34 @@ def test_in_a_halt_only_cancels_and_noops(desk: Desk, kind: type) -> None:
     assert isinstance(desk.sign(GOOD[kind]), Signed) is (kind in IN_A_HALT)
 
 
+@pytest.mark.parametrize(
+    ("held", "changes", "signed"),
+    [
+        (800, {}, True),
+        (799, {}, False),  # more than is held
+        (-800, {}, False),  # adds
+        (0, {}, False),
+        (800, {"tif": TimeInForce.ALO}, False),
+        (800, {"reduce_only": False}, False),
+        (800, {"ticks": Ticks(594_000)}, True),  # twice 50 bps
+        (800, {"ticks": Ticks(593_990)}, False),
+        (800, {"coin": "ETH"}, False),
+    ],
+)
+def test_a_flatten_is_the_only_way_through_a_halt(
+    tmp_path: Path, held: int, changes: dict[str, Any], signed: bool
+) -> None:
+    """Rule 2: where the operator wants it, and only what sells the position near the mid, at once."""
+    desk = Desk(tmp_path)
+    desk.account({"BTC": held}, at_ms=200)
+    order = msgspec.structs.replace(ask(1, 599_000, reduce_only=True), **({"tif": TimeInForce.IOC} | changes))
+    desk.halt.add("a person", "", "cli")
+    assert desk.place(order) == "halted"
+    kill = msgspec.structs.replace(SETTINGS.kill, flatten=True)
+    desk.signer._settings = msgspec.structs.replace(SETTINGS, kill=kill)
+    assert desk.place(order) == ("" if signed else "halted")
+
+
 def test_an_unreadable_halt_directory_is_a_halt(desk: Desk) -> None:
     """Rule 2: doubt is a halt."""
     desk.halt.path.rmdir()
