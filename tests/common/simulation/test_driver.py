@@ -136,7 +136,7 @@ def test_a_halt_is_contained_and_survives_every_restart() -> None:
     assert mesh.judge.resting() == {}
 
 
-@pytest.mark.parametrize("everything", [False, True])
+@pytest.mark.parametrize("everything", [pytest.param(False, marks=pytest.mark.truth), True])
 def test_orders_of_others_go_only_when_a_person_asks_for_everything(everything: bool) -> None:
     """A plain halt leaves them alone; with everything they go by oid, after the canceller's restart too."""
     mesh = WholeMesh(19).run_for(30)
@@ -152,7 +152,9 @@ def test_orders_of_others_go_only_when_a_person_asks_for_everything(everything: 
     assert set(mesh.judge.resting()) == (set() if everything else {foreign})
 
 
-@pytest.mark.parametrize(("requests_left", "placing_max"), [(10_000, 1_000), (3_400, 20), (3_010, 0)])
+@pytest.mark.parametrize(
+    ("requests_left", "placing_max"), [pytest.param(10_000, 1_000, marks=pytest.mark.truth), (3_400, 20), (3_010, 0)]
+)
 def test_few_requests_left_slow_quotes_and_spare_cancels(requests_left: int, placing_max: int) -> None:
     """The fewer are left, the longer what rests stays; the last ones belong to cancels, and they pass."""
     mesh = WholeMesh(23, start=False)
@@ -172,9 +174,9 @@ def test_few_requests_left_slow_quotes_and_spare_cancels(requests_left: int, pla
 
 def test_a_deposit_is_explained() -> None:
     """Equity moves by it, the books say so within the next reads, and there is nothing to find."""
-    mesh = WholeMesh(29).run_for(20)
+    mesh = WholeMesh(29).run_for(12)
     mesh.deposit_usd(250)
-    mesh.run_for(25)
+    mesh.run_for(18)
     said = [message for _, _, message in mesh.simulation.published if isinstance(message, LedgerCheck)][-1]
     assert said.transfers == 250
     assert abs(said.residual) <= Decimal("0.000001")
