@@ -105,6 +105,31 @@ def _set(document: Document, section: str, key: str, value: int | str | None) ->
         document.setdefault(section, {})[key] = value
 
 
+def changed(document: Document, change: str) -> Document:
+    """Return the document with one key set, said as "section.key=value" with a TOML value (a bare word is a string).
+
+    ConfigFault names what is wrong with the change; whether such a key exists is for config.parse to say.
+    """
+    name, sign, text = change.partition("=")
+    keys = [key.strip() for key in name.split(".")]
+    if not sign or not all(keys) or len(keys) < 2:
+        raise ConfigFault(f'{change!r}: is no change of a setting; write "section.key=value"')
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    result = {**document}
+    inner = result
+    for key in keys[:-1]:
+        part = inner.get(key, {})
+        if not isinstance(part, dict):
+            raise ConfigFault(f"{change!r}: {key} is no section")
+        inner[key] = {**part}
+        inner = inner[key]
+    inner[keys[-1]] = value
+    return result
+
+
 # --- TOML out ------------------------------------------------------------------------------------
 
 

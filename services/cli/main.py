@@ -3,6 +3,8 @@
 Exit codes: 0 done; 1 failed; 2 command line or configuration; 3 not (yet) in the asked state; 4 refused.
 """
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -182,6 +184,13 @@ def record(
     from services.cli.recording import record as run  # noqa: PLC0415  # see the module's docstring
 
     return run(_home(home), seconds, out)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
+def replay(words: typer.Context) -> None:
+    """Play a recording through all cores and report what came of it; see `mm replay --help`."""
+    # one process with all cores is no part of this one, which imports no service
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "services.replay", *words.args])  # noqa: S606  # no shell
 
 
 @keys_app.command("init")
