@@ -1,4 +1,4 @@
-"""`mm replay`: plays a recording through all cores, with a progress bar, and writes report.json and report.html.
+"""`mm replay`: plays a recording through all cores and writes report.json and report.html.
 
 Exit codes: 0 the report is written; 1 it is, but the cash identity is broken; 2 command line or configuration.
 """

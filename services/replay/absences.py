@@ -1,4 +1,4 @@
-"""When and why sides were not quoted during a replay, and under which posture: shares of time and a list.
+"""When and why sides were not quoted during a replay, and under which posture.
 
 Rules
   1. A side's time is split among its reason codes and "quoted"; the shares of a side sum to 1.

@@ -1,4 +1,4 @@
-"""What a replay came to, by the venue's own log: fills, money, time. Our processes' numbers are not asked.
+"""What a replay came to by the venue's own log: fills, money, time.
 
 Rules
   1. Money is split as services/estimation/attribution.py says, but fed with what the venue wrote.

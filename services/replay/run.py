@@ -1,4 +1,6 @@
-"""Runs all cores on a recording in one process and measures what came of it. Equal inputs give equal reports.
+"""Runs all cores on a recording in one process and measures what came of it.
+
+Equal inputs give equal reports.
 
 Rules
   1. The venue is the local one's core: recorded liquidity, its fill model, real signatures, latency each way.
@@ -15,7 +17,6 @@ import msgspec
 
 from common import witness
 from common.config import Settings
-from common.errors import ConfigFault
 from common.simulation.driver import Simulation
 from common.simulation.network import Network
 from common.units import MICROS_PER_USD, MILLISECOND, SECOND, Nanos
@@ -55,14 +56,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 def span(path: Path, settings: Settings) -> Span:
     """Read a recording once through; ConfigFault when it holds none of the coins."""
-    first = last = None
+    recording = Recording(path, settings.instruments().values(), lambda _: None)
+    first = last = min(book.at_ms for book in recording.first_books().values())  # trades before it were replays
     count = 0
-    for event in Recording(path, settings.instruments().values(), lambda _: None).events():
-        first = event.at_ms if first is None else first
-        last = event.at_ms
-        count += 1
-    if first is None or last is None:
-        raise ConfigFault(f"{path}: holds no event of {', '.join(sorted(settings.coins))}")
+    for event in recording.events():
+        last = max(last, event.at_ms)
+        count += event.at_ms >= first
     return Span(events=count, seconds=(last - first) / 1_000)
 
 
