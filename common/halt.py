@@ -1,4 +1,4 @@
-"""The halt directory: not empty means halted, whoever put what there.
+"""The halt directory: not empty means halted, a coin or all of them, whoever put what there.
 
 Rules
   1. Anyone of this home may add a file, asking nobody; it is durable when `add` returns. Every file has a name of
@@ -38,6 +38,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     by: str = ""
     at_ms: Annotated[int, Meta(ge=0, lt=1 << 53)] = 0
     everything: bool = False
+    coin: str = ""
 
 
 class HaltDir:
@@ -46,7 +47,7 @@ class HaltDir:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def add(self, cause: str, evidence: str, by: str, *, everything: bool = False) -> HaltFile:
+    def add(self, cause: str, evidence: str, by: str, *, everything: bool = False, coin: str = "") -> HaltFile:
         """Halt, durably; Unrecoverable when the disk refuses (the caller has to stop trading by itself)."""
         at_ms = time.time_ns() // MILLISECOND  # for people, and for the order of the files
         name = f"{at_ms}-{re.sub('[^a-z_]', '', by) or 'unknown'}-{secrets.token_hex(4)}.json"
@@ -56,6 +57,7 @@ class HaltDir:
             by=_plain(by, CAUSE_MAX),
             at_ms=at_ms,
             everything=everything,
+            coin=_plain(coin, CAUSE_MAX),
         )
         # made in place, not renamed into it: if the disk fills up in between, the empty file halts as well
         try:
@@ -122,6 +124,7 @@ def _file(name: str, content: Content) -> HaltFile:
         by=content.by[:CAUSE_MAX],
         at_ms=Millis(content.at_ms),
         everything=content.everything,
+        coin=content.coin[:CAUSE_MAX],
     )
 
 

@@ -77,6 +77,7 @@ class HaltFile(msgspec.Struct, frozen=True, kw_only=True):
     by: str = ""
     at_ms: Millis = Millis(0)  # venue or wall time, for people
     everything: bool = False  # orders of others on the account are to be cancelled too
+    coin: str = ""  # only this one is halted; empty means all
 
 
 class HaltDirectory(Message, frozen=True, kw_only=True):
@@ -87,7 +88,13 @@ class HaltDirectory(Message, frozen=True, kw_only=True):
 
     @property
     def halted(self) -> bool:
-        return bool(self.files) or not self.readable
+        """Say whether all trading is halted."""
+        return any(not file.coin for file in self.files) or not self.readable
+
+    @property
+    def coins(self) -> tuple[str, ...]:
+        """Return the coins that are halted, each alone."""
+        return tuple(sorted({file.coin for file in self.files if file.coin}))
 
 
 # --- control requests --------------------------------------------------------------------------

@@ -35,7 +35,7 @@ def arm(home: Home, reason: str, ask_passphrase: Callable[[], str]) -> int:
     if not 1 <= len(reason.strip()) <= REASON_MAX:
         raise ConfigFault(f"--reason: say in 1 to {REASON_MAX} characters why trading may go on")
     directory = HaltDir(home.halt).read()
-    if directory.halted:
+    if directory.halted or directory.coins:
         for file in directory.files:
             _say(cause(file))
         key = operator_key(home, settings, ask_passphrase)
@@ -63,7 +63,8 @@ def cause(file: HaltFile) -> str:
     """One halt file for a person."""
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(file.at_ms / 1_000))
     evidence = f" ({file.evidence})" if file.evidence else ""
-    return f"{at} UTC  {file.by or 'unknown'}: {file.cause}{evidence}"
+    what = f"{file.coin} alone: " if file.coin else ""
+    return f"{at} UTC  {what}{file.by or 'unknown'}: {file.cause}{evidence}"
 
 
 def operator_key(home: Home, settings: Settings, ask_passphrase: Callable[[], str]) -> SigningKey:

@@ -19,8 +19,9 @@ LOOK_GAP_S: Final = 0.25
 class Containment:
     """Takes one look after the other, None where the venue gave no believable answer."""
 
-    def __init__(self, window_ms: int, *, everything: bool = False) -> None:
+    def __init__(self, window_ms: int, *, everything: bool = False, coin: str = "") -> None:
         self._everything = everything
+        self._coin = coin  # the only one that is halted; "" means all
         self._window_s = -(-window_ms // 1_000)
         self._counts_from_s: int | None = None
         self._empty = 0
@@ -41,12 +42,13 @@ class Containment:
         if self._counts_from_s is None:
             self._counts_from_s = look.venue_s + 1 + self._window_s  # rule 1: +1 is the end of its second
         left_s = self._counts_from_s - look.venue_s
+        ours = [order for order in look.ours if self._coin in ("", order.coin)]
         if left_s > 0:
             self.wait_s = left_s - 1 + LOOK_GAP_S  # the date may be almost a second old
             self.detail = f"orders signed before the halt may arrive for another {left_s} s"
-        elif look.ours:
+        elif ours:
             self._empty = 0
-            self.detail = f"{len(look.ours)} orders of ours rest"
+            self.detail = f"{len(ours)} orders of ours rest"
         elif look.foreign and self._everything:
             self._empty = 0
             coins = ", ".join(sorted({order.coin for order in look.foreign}))
@@ -54,7 +56,7 @@ class Containment:
             self.detail += "you have to cancel them yourself"
         else:
             self._empty += 1
-            self.detail = (
-                f"nothing{'' if self._everything else ' of ours'} rests, seen {self._empty} of {LOOKS_NEEDED} times"
-            )
+            what = "nothing" if self._everything else "nothing of ours"
+            where = f" in {self._coin}" if self._coin else ""
+            self.detail = f"{what} rests{where}, seen {self._empty} of {LOOKS_NEEDED} times"
         return self.proven

@@ -25,24 +25,29 @@ TELL_S_MAX: Final = 0.5  # they look by themselves at their next heartbeat
 ASK_S_MAX: Final = 0.5
 
 
-def halt(home: Home, reason: str, timeout_s: float, *, everything: bool = False) -> int:
+def halt(home: Home, reason: str, timeout_s: float, *, everything: bool = False, coin: str = "") -> int:
     """Halt and wait for the proof; 0 when it is there, 3 when only the file is.
 
-    `everything` has the canceller cancel the orders of others on the account too.
+    `everything` has the canceller cancel the orders of others on the account too; `coin` halts this one alone.
     """
     if not home.path.is_dir():
         raise ConfigFault(f"{home.path}: there is no such home; name it with --home")
     until = time.monotonic() + timeout_s
+    settings = settings_of(home)
+    coins = sorted(settings.coins) if settings else []
+    if coin and coin not in coins:
+        raise ConfigFault(f"--coin: {coin} is not traded here; one of {', '.join(coins)}")
     home.prepare()
-    file = HaltDir(home.halt).add("operator", reason, "mm", everything=everything)
+    file = HaltDir(home.halt).add("operator", reason, "mm", everything=everything, coin=coin)
     print(f"halt file written: {home.halt / file.name}", flush=True)  # noqa: T201  # a command speaks on stdout
     tell(home)
-    settings = settings_of(home)
     if settings is None:
         exits.report("nothing was ever started on this home, so there is nothing to prove")
         return exits.NOT_YET
-    containment = Containment(settings.orders.order_expiry_ms + settings.orders.margin_ms, everything=everything)
-    proof = _prove(home, containment, until, everything=everything)
+    containment = Containment(
+        settings.orders.order_expiry_ms + settings.orders.margin_ms, everything=everything, coin=coin
+    )
+    proof = _prove(home, containment, until, by_venue=everything or bool(coin))
     if proof:
         print(f"CONTAINED: {proof}")  # noqa: T201  # same
         return exits.OK
@@ -68,10 +73,10 @@ def tell(home: Home) -> None:
         list(pool.map(notify, alive))
 
 
-def _prove(home: Home, containment: Containment, until: float, *, everything: bool) -> str:
+def _prove(home: Home, containment: Containment, until: float, *, by_venue: bool) -> str:
     """Wait for risk's word, or look at the venue while risk says nothing; return who proved it, "" for nobody.
 
-    Of the orders of others risk says nothing, so where everything is to go the venue is looked at in any case.
+    Of the orders of others and of a single coin risk says nothing: there the venue is looked at in any case.
     """
     try:
         reader: VenueReader | None = reader_of(home)
@@ -80,14 +85,14 @@ def _prove(home: Home, containment: Containment, until: float, *, everything: bo
         containment.detail = str(fault)
     next_look = time.monotonic()
     while time.monotonic() < until:
-        word = None if everything else risk_word(home)
+        word = None if by_venue else risk_word(home)
         if word is not None:
             if word.halted and word.latched and word.contained:
                 return "risk has latched it and proved that nothing of ours can arrive or rest"
             containment.detail = f"risk is at work: latched {word.latched}, contained {word.contained}"
         elif reader is not None and time.monotonic() >= next_look:
             if containment.see(_look(reader)):
-                who = "" if everything else "risk is silent; "
+                who = "" if by_venue else "risk is silent; "
                 return f"{who}{containment.detail} at the venue, after all that was signed has expired"
             next_look = time.monotonic() + containment.wait_s
         time.sleep(max(0.0, min(LOOK_GAP_S, until - time.monotonic())))

@@ -123,12 +123,13 @@ def halt(
     reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")],
     timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait for the proof.")] = 15.0,
     everything: Annotated[bool, typer.Option("--everything", help="Cancel the account's other orders too.")] = False,
+    coin: Annotated[str, typer.Option(help="Halt this coin alone.")] = "",
     home: HomeOption = HOME,
 ) -> int:
     """Stop trading now: 0 when nothing of ours can arrive or rest, 3 when that is not proven yet."""
     from services.cli.halting import halt as run  # noqa: PLC0415  # see the module's docstring
 
-    return run(_home(home), reason, timeout, everything=everything)
+    return run(_home(home), reason, timeout, everything=everything, coin=coin)
 
 
 @app.command()

@@ -112,6 +112,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     posture: str | None
     halted: bool
+    halted_coins: tuple[str, ...]  # each of them alone
     profile: str | None
     endpoints: Endpoints
     services: dict[str, ServiceStatus]
@@ -150,6 +151,7 @@ def assemble(
         halted=halt.halted
         or (said is not None and said.halted)
         or (posture is not None and posture.level is PostureLevel.HALTED),
+        halted_coins=halt.coins,
         profile=settings.profile.value if settings else None,
         endpoints=Endpoints(venue=endpoints.get("venue"), metrics=endpoints.get("metrics")),
         services=dict(services),

@@ -35,6 +35,7 @@ def line(status: Status) -> str:
     parts = [status.state, f"posture {status.posture or UNKNOWN}"]
     if status.halted:
         parts.append("HALTED")
+    parts += [f"{coin} HALTED" for coin in status.halted_coins]
     late = [f"{name} {service.state}" for name, service in status.services.items() if service.state != "READY"]
     if late:
         parts.append(", ".join(late))
@@ -59,6 +60,8 @@ def _headline(status: Status) -> Text:
         text.append(f" + funding {books.funding} + transfers {books.transfers}, unexplained {books.ledger_residual}")
     if status.halted:
         text.append("   HALTED: see `mm arm`", style="bold red")
+    for coin in status.halted_coins:
+        text.append(f"   {coin} HALTED: see `mm arm`", style="bold red")
     if status.endpoints.metrics:
         text.append(f"   {status.endpoints.metrics}", style="dim")
     return text

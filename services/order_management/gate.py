@@ -1,7 +1,7 @@
 """May anything of a coin rest or be sent? Closed unless every witness says so, lately.
 
 Rules (the first that applies is the reason)
-  1. Stopping, or a halt file: nothing.
+  1. Stopping, or a halt file (of this coin, or of all): nothing.
   2. User stream down, recovery not finished, or the coin's position not proven: nothing.
   3. Risk silent for `order_management_silence` units, or its posture unheard for `posture_unheard`: nothing.
   4. Posture PullQuotes or stricter, of the mesh or the coin: nothing. Under ReduceOnly only reduce-only levels.
@@ -26,6 +26,7 @@ class QuoteGate:
     coins: tuple[str, ...]
     stopping: bool = False
     halted: bool = False
+    halted_coins: tuple[str, ...] = ()
     unready: str = "starting"  # why recovery is not finished; "" when it is
     unproven: dict[str, str] = field(default_factory=dict)  # coin -> why
     _risk_at: Nanos | None = None
@@ -40,7 +41,7 @@ class QuoteGate:
     def hear(self, message: HaltDirectory | Heartbeat | Posture | FeedHealth | QuoteTarget, now: Nanos) -> None:
         match message:
             case HaltDirectory():
-                self.halted = message.halted
+                self.halted, self.halted_coins = message.halted, message.coins
             case Heartbeat():
                 if message.service == "risk":
                     self._risk_at = now
@@ -74,8 +75,8 @@ class QuoteGate:
     def reason(self, coin: str, now: Nanos) -> str:
         """Return why nothing of this coin may rest; "" when its target may."""
         why = self.account_reason(now) or self.unproven.get(coin, "")
-        if why:
-            return why
+        if why or coin in self.halted_coins:
+            return why or "halted"
         if self._level(coin) >= PostureLevel.PULL_QUOTES:
             return f"posture {self._level(coin).name}"
         heard = self._feeds.get(coin)

@@ -367,6 +367,7 @@ class Risk:
 
     def _causes(self, now: Nanos) -> list[Cause]:
         causes = agreement.causes(self._facts, now) + self._panel.causes() + self._comparison.causes()
+        causes += self._halting.causes()
         closed = self._closed(now)
         if closed is not None:
             level = PostureLevel.HALTED if closed[0] is VetoCode.HALTED else PostureLevel.PULL_QUOTES
@@ -385,9 +386,8 @@ class Risk:
             self._burning = False
 
     def _burn(self, now: Nanos) -> list[Effect]:
-        if not self._facts.linked or not (self._burning or self._halting.halted):
-            return []
-        return [self._own.burn(nonce) for nonce in self._burner.due(now)]
+        wanted = self._facts.linked and (self._burning or self._halting.halted)
+        return [self._own.burn(nonce) for nonce in self._burner.due(now)] if wanted else []
 
     def _lever(self, now: Nanos) -> list[Effect]:
         """Rule 5."""
@@ -395,6 +395,6 @@ class Risk:
 
     def _unwind(self, now: Nanos) -> list[Effect]:
         """Rule 8."""
-        contained = self._halting.containment.contained and self._stop_at is None
-        effects, findings = self._flatten.due(now, halted=self._halting.halted, contained=contained)
+        contained = self._halting.contained and self._stop_at is None
+        effects, findings = self._flatten.due(now, coins=self._halting.coins, contained=contained)
         return effects + self._watch.report(findings, now)

@@ -54,15 +54,15 @@ class Flatten:
         """Say how far it is: "" when there is nothing to say."""
         return "; ".join(self._words.values())
 
-    def due(self, now: Nanos, *, halted: bool, contained: bool) -> tuple[list[Effect], list[Finding]]:
-        """Return the tries whose turn it is, and what is given up."""
-        if not halted:
-            self._work.clear()
-            self._words.clear()
+    def due(self, now: Nanos, *, coins: tuple[str, ...], contained: bool) -> tuple[list[Effect], list[Finding]]:
+        """Return the tries whose turn it is in the coins that are halted, and what is given up."""
+        for coin in [coin for coin in self._work if coin not in coins]:
+            del self._work[coin]
+            self._words.pop(coin, None)
         effects: list[Effect] = []
         findings: list[Finding] = []
         if self._kill.flatten and contained:
-            for coin in self._facts.limits:
+            for coin in coins:
                 work = self._work.setdefault(coin, _Work())
                 if not work.given_up and now >= work.next_at:
                     work.next_at = Nanos(now + LOOK)

@@ -8,6 +8,8 @@ Rules
   4. Only a command signed by the operator ends a halt: exactly the files that it names, and only once contained.
      What the person has looked at is not judged again; what still holds (a daily loss) latches at once anew.
   5. Files that vanish without such a command latch anew.
+  6. A file may name a coin: this one is halted alone, its orders are cancelled, and it is armed once none may fill.
+     A file that names a coin nobody trades is a mistake, and halts all.
 """
 
 from collections.abc import Callable
@@ -26,12 +28,14 @@ from common.messages import (
     HaltFile,
     HaltNotice,
     NonceRecord,
+    PostureLevel,
 )
 from common.units import Millis, Nanos
 from services.risk.decisions import ARM_TAG
 from services.risk.facts import Facts
 from services.risk.kill import Containment
 from services.risk.own_actions import OwnActions
+from services.risk.posture import Cause
 
 NOTICE_UNITS: Final = 2  # the shell reads the directory at every heartbeat, so by then it has been looked at
 NOTICE_SENDERS: Final = ("canceller", "order_management", "market_data", "estimation", "strategy", "metrics")
@@ -54,6 +58,7 @@ class Halting:
         self._request_life = liveness.units(liveness.canceller_silence)
         self._latched: set[str] = set()
         self._unlatching = False
+        self._coins: tuple[str, ...] = ()  # halted alone
         self.directory: HaltDirectory | None = None  # None before the first look
         self.halted = False
         self.containment = Containment(facts.decisions)
@@ -62,23 +67,39 @@ class Halting:
         """Say whether no placing action may be signed now."""
         return self.halted or self.directory is None or now < self._notice_until
 
+    @property
+    def coins(self) -> tuple[str, ...]:
+        """Return the coins that are halted, for whatever reason."""
+        return tuple(self._facts.limits) if self.halted else self._coins
+
+    @property
+    def contained(self) -> bool:
+        """Say whether nothing of what is halted can arrive or rest; of a single coin its ledger says it."""
+        return self.containment.contained if self.halted else not self._open()
+
+    def causes(self) -> list[Cause]:
+        """Say which coins are halted alone."""
+        return [Cause(PostureLevel.HALTED, "risk: halted", coin, hold=Nanos(0)) for coin in self._coins]
+
     # --- into a halt -----------------------------------------------------------------------------------
 
     def on_directory(self, directory: HaltDirectory, now: Nanos) -> tuple[list[Effect], bool]:
         """Take a look into the directory; returns what to do, and whether a halt has just ended."""
         before, self.directory = self.directory, directory
         self._notice_until = Nanos(0)
+        allowed, self._unlatching = self._unlatching, False
+        effects = self._halt_coins(directory, now)
         if directory.halted:
-            self._unlatching = False
-            return self._halt(now), False
+            return effects + self._halt(now), False
+        left = {file.name for file in directory.files}
+        vanished = [file.name for file in before.files if file.name not in left] if before else []
+        if (self.halted or vanished) and not allowed:
+            return [Latch("halt files vanished", f"only `mm arm` may clear them: {' '.join(vanished)}")], False
         if not self.halted:
-            return [], False
-        if not self._unlatching:
-            names = " ".join(file.name for file in before.files) if before else ""
-            return [Latch("halt files vanished", f"only `mm arm` may clear them: {names}")], False
-        self.halted = self._unlatching = False
+            return effects, False
+        self.halted = False
         self.containment.end()
-        return [], True
+        return effects, True
 
     def on_notice(self, notice: HaltNotice, now: Nanos) -> list[Effect]:
         """Halt until the directory has been looked at; the acknowledgement says that nothing more is signed."""
@@ -97,15 +118,16 @@ class Halting:
         """Take a list of open orders; return whether to cancel now what it shows."""
         return self.halted and self.containment.on_list(ours=ours, asked_at=asked_at, now=now)
 
-    def ask_canceller(self, now: Nanos) -> Effect:
-        """Have everything of ours cancelled by the other key as well."""
+    def ask_canceller(self, now: Nanos, cancels: tuple[Cancel, ...] = ()) -> Effect:
+        """Have these cancelled by the other key as well, or else everything of ours."""
         self._request_id += 1
         request = CancelRequest(
             request_id=self._request_id,
             sender="risk",
             epoch=self._epoch,
             deadline=Nanos(now + self._request_life),
-            everything=True,
+            cancels=cancels,
+            everything=not cancels,
             reason="halted",
         )
         return Send(request, to="canceller")
@@ -114,6 +136,23 @@ class Halting:
         """Cancel everything of ours that may still fill."""
         cancels = [Cancel(coin=entry.order.coin, cloid=entry.order.cloid) for entry in self._facts.ledger.entries()]
         return self._own.cancel(cancels, self._facts.clock.venue_now(now))
+
+    def _halt_coins(self, directory: HaltDirectory, now: Nanos) -> list[Effect]:
+        """Rule 6."""
+        before, self._coins = self._coins, tuple(coin for coin in directory.coins if coin in self._facts.limits)
+        if directory.halted:
+            return []
+        if strange := [coin for coin in directory.coins if coin not in self._coins]:
+            return [Latch("halt of an unknown coin", ", ".join(strange))]
+        cancels = tuple(cancel for cancel in self._open() if cancel.coin not in before)
+        if not cancels:
+            return []
+        return [*self._own.cancel(cancels, self._facts.clock.venue_now(now)), self.ask_canceller(now, cancels)]
+
+    def _open(self) -> list[Cancel]:
+        """Return what may still fill in the coins that are halted alone."""
+        entries = [entry.order for coin in self._coins for entry in self._facts.ledger.entries(coin)]
+        return [Cancel(coin=order.coin, cloid=order.cloid) for order in entries]
 
     def _halt(self, now: Nanos) -> list[Effect]:
         """Rule 3; nothing new when already halted."""
@@ -159,9 +198,9 @@ class Halting:
     def _verdict(self, request: ArmRequest, venue_now: Millis | None) -> str | ArmCommand:
         if venue_now is None:
             return "venue time is unknown"
-        if not self.halted:
+        if not self.coins:
             return "not halted"
-        if not self.containment.contained:
+        if not self.contained:
             return "not contained yet: orders of ours may still rest or arrive"
         verdict = self._verify_arm(request.command, request.signature, venue_now)
         if isinstance(verdict, ArmCommand) and not (verdict.names and set(verdict.names) <= set(self._files())):

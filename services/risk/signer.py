@@ -196,22 +196,27 @@ class OrderSigner:
             case Place(orders):
                 return self._closed(orders) or self._placing_fault(effect, orders)
             case Modify(modifies):
-                return self._halted() or self._placing_fault(effect, tuple(modify.order for modify in modifies))
+                orders = tuple(modify.order for modify in modifies)
+                return self._halted(orders) or self._placing_fault(effect, orders)
             case UpdateLeverage():
-                return self._halted() or self._leverage_fault(effect.action)
+                return self._halted((effect.action,)) or self._leverage_fault(effect.action)
             case _:
                 return f"the order key never signs {type(effect.action).__name__}"
 
-    def _halted(self) -> str:
-        """Rule 2."""
-        return "halted" if self._halt.read().halted else ""
+    def _halted(self, wanted: tuple[OrderIntent | UpdateLeverage, ...]) -> str:
+        """Rule 2; a file may name one coin, and one that is not ours is a mistake."""
+        directory = self._halt.read()
+        strange = any(coin not in self._instruments for coin in directory.coins)
+        closed = directory.halted or strange or any(item.coin in directory.coins for item in wanted)
+        return "halted" if closed else ""
 
     def _closed(self, orders: tuple[OrderIntent, ...]) -> str:
         """Rule 2, where it has its exception."""
-        directory = self._halt.read()
-        flattens = directory.readable and self._settings.kill.flatten
+        if not self._halted(orders):
+            return ""
+        flattens = self._settings.kill.flatten and self._halt.read().readable
         bps = 2 * Decimal(str(self._settings.kill.slippage_bps))
-        return "halted" if directory.halted and not (flattens and self.limits.flattens(orders, bps)) else ""
+        return "" if flattens and self.limits.flattens(orders, bps) else "halted"
 
     def _placing_fault(self, effect: Sign, orders: tuple[OrderIntent, ...]) -> str:
         now = self._clock()

@@ -4,7 +4,7 @@ Rules
   1. Everything goes into the ledger first; a finding is recorded, and a fatal one kills.
   2. Nothing is approved until account, open orders and fills were read after the socket came up.
   3. A list of open orders is the moment to cancel: what must not be there in a halt, while stopping, when
-     order_management is silent, or because it is older than this memory (the home was lost).
+     order_management is silent, in a coin that is halted, or because it is older than this memory (the home was lost).
 """
 
 from collections import Counter
@@ -199,7 +199,8 @@ class VenueWatch:
         if self._sweep_at is not None and answer.asked_at >= self._sweep_at:
             self._sweep_at = None
             return effects + self._cancel(ours, now)
-        strays = [order for order in ours if not self._facts.decisions.approved(order.cloid or "")]
+        halted, approved = self._halting.coins, self._facts.decisions.approved
+        strays = [order for order in ours if order.coin in halted or not approved(order.cloid or "")]
         return effects + self._cancel(strays, now)
 
     def _cancel(self, orders: list[VenueOrder], now: Nanos) -> list[Effect]:

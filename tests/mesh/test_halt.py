@@ -74,3 +74,22 @@ def test_a_halt_works_with_the_dead(dead: tuple[str, ...]) -> None:
         mark = mesh.judge.refresh().seq
         mesh.wait("halted", lambda: mesh.status()["posture"] == "HALTED", 15)
         check_still_halted(mesh, mark)
+
+
+def test_one_coin_is_halted_alone_until_it_is_armed() -> None:
+    """`mm halt --coin`: BTC goes and stays away through a restart of risk, ETH is quoted; `mm arm` brings BTC back."""
+    with live_mesh() as mesh:
+        mesh.wait_ready()
+        mesh.wait_quoting()
+        halted = mesh.mm("halt", "--coin", "BTC", "--reason", "drill", "--timeout", "60", timeout_s=120)
+        assert halted.returncode == 0, halted.stdout + halted.stderr + mesh.report()
+        mark = mesh.judge.refresh().seq
+        old = mesh.kill("risk")
+        mesh.wait_restarted("risk", old)
+        mesh.wait_ready()
+        mesh.wait_quoting(coins=("ETH",))
+        assert {order.coin for order in mesh.judge.refresh().orders(after=mark) if order.status == "open"} == {"ETH"}
+        assert (mesh.status()["halted"], mesh.status()["halted_coins"]) == (False, ["BTC"])
+        armed = mesh.mm("arm", "--reason", "drill is over")
+        assert armed.returncode == 0, armed.stdout + armed.stderr
+        mesh.wait_quoting()

@@ -119,6 +119,8 @@ def test_key_is_the_coin() -> None:
         (HaltDirectory(), False),
         (HaltDirectory(readable=False), True),
         (HaltDirectory(files=(HaltFile(name="a", cause="b"),)), True),
+        (HaltDirectory(files=(HaltFile(name="a", cause="b", coin="BTC"),)), False),
+        (HaltDirectory(files=(HaltFile(name="a", cause="b", coin="BTC"), HaltFile(name="c", cause="d"))), True),
     ],
 )
 def test_doubt_is_a_halt(directory: HaltDirectory, halted: bool) -> None:

@@ -43,6 +43,24 @@ def test_everything_is_written_down_and_proven_with_the_orders_of_others(
     assert [file.everything for file in HaltDir(home.halt).read().files] == [True, True]
 
 
+def test_one_coin_is_halted_and_proven_alone(
+    tmp_path: Path, venue: FakeVenue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What rests in other coins is no matter; a coin that is not traded is refused before anything is written."""
+    home = made_home(tmp_path / "home", url=venue.url, text=QUICK)
+    venue.step_s = 1
+    with pytest.raises(ConfigFault, match="--coin: XRP is not traded here; one of"):
+        halting.halt(home, "test", 1.0, coin="XRP")
+    assert HaltDir(home.halt).read().files == ()
+    venue.answers["frontendOpenOrders"] = [wire_order(cloid(1)) | {"coin": "ETH"}]
+    assert halting.halt(home, "test", 30.0, coin="BTC") == exits.OK
+    assert "nothing of ours rests in BTC, seen 3 of 3" in capsys.readouterr().out
+    found = HaltDir(home.halt).read()
+    assert (found.halted, found.coins) == (False, ("BTC",))
+    venue.answers["frontendOpenOrders"] = [wire_order(cloid(1))]
+    assert halting.halt(home, "test", 3.0, coin="BTC") == exits.NOT_YET
+
+
 def test_a_venue_whose_clock_stands_proves_nothing(tmp_path: Path, venue: FakeVenue) -> None:
     """Without venue time going on, what was signed before the halt may still arrive."""
     home = made_home(tmp_path / "home", url=venue.url, text=QUICK)

@@ -129,6 +129,7 @@ def test_the_whole_contract() -> None:
         "state": "DEGRADED",
         "posture": "NORMAL",
         "halted": False,
+        "halted_coins": [],
         "profile": "sim",
         "endpoints": {"venue": "http://127.0.0.1:3001", "metrics": "http://127.0.0.1:9464/metrics"},
         "services": {

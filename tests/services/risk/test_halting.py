@@ -276,3 +276,89 @@ def test_a_crime_is_judged_once() -> None:
     update = OrderUpdate(order=crime, status="canceled", status_ms=second.venue_ms)
     second.send(OrderUpdates(updates=(update,), received_at=second.now))
     assert second.latches == []
+
+
+# --- one coin alone ------------------------------------------------------------------------------------
+
+BTC_ALONE = HaltDirectory(files=(HaltFile(name="b.json", cause="operator", by="cli", coin="BTC"),))
+
+
+def coin_halted() -> Scene:
+    """A scene with an order of ours in each coin; BTC is halted."""
+    scene = Scene().ready()
+    scene.wait(0.25)
+    for number, order in enumerate((bid(1), bid(2, 299_900, 100, coin="ETH"))):
+        scene.send(scene.request(order))
+        scene.update(order, 9 + number, "open")
+    scene.directory = BTC_ALONE
+    scene.send(BTC_ALONE)
+    return scene
+
+
+def test_one_coin_is_halted_alone() -> None:
+    """Rule 6: its orders are cancelled by both keys and refused from then on; the other coin goes on."""
+    scene = coin_halted()
+    cancelled = [sign.action for sign in scene.signs if isinstance(sign.action, CancelOrders)]
+    assert [cancel.cloid for action in cancelled for cancel in action.cancels] == [cloid(1)]
+    assert [cancel.cloid for cancel in scene.last(CancelRequest).cancels] == [cloid(1)]
+    assert not scene.last(CancelRequest).everything
+    assert (scene.level("BTC"), scene.level("ETH")) == (PostureLevel.HALTED, PostureLevel.NORMAL)
+    scene.send(scene.request(bid(3), bid(4, 299_900, 100, coin="ETH")))
+    assert scene.last(Approval).approved == (cloid(4),)
+    assert scene.state() is ServiceState.READY
+
+
+def test_what_rests_in_a_halted_coin_is_cancelled_at_the_next_list() -> None:
+    """Rule 6: a cancel may fail, the venue's list does not forget."""
+    scene = coin_halted()
+    scene.signs.clear()
+    scene.wait(11)
+    cancelled = [sign.action for sign in scene.signs if isinstance(sign.action, CancelOrders)]
+    assert {cancel.cloid for action in cancelled for cancel in action.cancels} == {cloid(1)}
+
+
+def test_a_halted_coin_is_armed_once_nothing_of_it_may_fill() -> None:
+    """Rules 4 and 6: the operator's word, and not before; afterwards the coin trades again."""
+    scene = coin_halted()
+    assert not arm(scene, "b.json").ok
+    scene.update(bid(1), 9, "canceled")
+    assert arm(scene, "b.json").ok
+    scene.wait(0.25)
+    scene.send(scene.request(bid(5)))
+    assert scene.last(Approval).approved == (cloid(5),)
+
+
+def test_a_coins_file_that_vanishes_halts_all() -> None:
+    """Rule 5: whoever removes it is not the operator."""
+    scene = coin_halted()
+    scene.send(HaltDirectory())
+    assert [latch.cause for latch in scene.latches] == ["halt files vanished"]
+
+
+def test_a_coin_nobody_trades_halts_all() -> None:
+    """Rule 6: a misspelt coin must not leave the meant one trading."""
+    scene = Scene().ready()
+    scene.send(HaltDirectory(files=(HaltFile(name="c.json", cause="operator", coin="BCT"),)))
+    assert [(latch.cause, latch.evidence) for latch in scene.latches] == [("halt of an unknown coin", "BCT")]
+    assert scene.state() is ServiceState.HALTED
+
+
+def test_a_coin_stays_halted_through_a_restart() -> None:
+    """Latched is latched: the new life reads the directory before anything else."""
+    scene = Scene(coin_halted().rows, epoch=8, directory=BTC_ALONE).ready()
+    assert (scene.level("BTC"), scene.level("ETH")) == (PostureLevel.HALTED, PostureLevel.NORMAL)
+
+
+def test_a_whole_halt_goes_over_that_of_a_coin() -> None:
+    """Arming the whole leaves the coin halted, where the command does not name it."""
+    scene = coin_halted()
+    both = HaltDirectory(files=(FILE, *BTC_ALONE.files))
+    scene.directory = both
+    scene.send(both)
+    assert scene.state() is ServiceState.HALTED
+    for number, order in enumerate((bid(1), bid(2, 299_900, 100, coin="ETH"))):
+        scene.update(order, 9 + number, "canceled")
+    scene.wait(4)
+    assert arm(scene).ok
+    scene.wait(8)
+    assert (scene.level("BTC"), scene.level("ETH")) == (PostureLevel.HALTED, PostureLevel.NORMAL)

@@ -129,6 +129,13 @@ def test_in_a_halt_only_cancels_and_noops(desk: Desk, kind: type) -> None:
     assert isinstance(desk.sign(GOOD[kind]), Signed) is (kind in IN_A_HALT)
 
 
+@pytest.mark.parametrize(("coin", "reason"), [("BTC", "halted"), ("BCT", "halted"), ("ETH", "")])
+def test_one_coin_may_be_halted_alone(desk: Desk, coin: str, reason: str) -> None:
+    """Rule 2: the others are signed; a coin that is not ours is a mistake, and halts all."""
+    desk.halt.add("a person", "", "cli", coin=coin)
+    assert desk.place(bid(1)) == reason
+
+
 @pytest.mark.parametrize(
     ("held", "changes", "signed"),
     [
