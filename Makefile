@@ -16,7 +16,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 TEST_BUDGET_S := 360
 UNITS := not mesh and not truth and not conformance or smoke
-MESH := (mesh and not smoke) or truth or conformance
+TRUTHS := truth and not timed and not mesh and not conformance
+ALONE := (mesh and not smoke) or conformance or timed
+BOTH_CORES := --numprocesses=2 --dist=worksteal
 COMPILE := CUSTOM_COMPILE_COMMAND="make locks" $(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
 	--allow-unsafe --no-emit-index-url --no-emit-trusted-host --no-emit-find-links $(ARGS)
 
@@ -25,7 +27,7 @@ MM := import sys; sys.argv[0] = \"mm\"; from services.cli.main import main; main
 HERE := grep -qsF " $(CURDIR)" $(VENV)/*.sha256 # a finished .venv that was made here; a moved one does not work
 
 .NOTPARALLEL:
-.PHONY: venv run test test-mesh fmt bench clean locks
+.PHONY: venv run test test-mesh test-truths test-alone fmt bench clean locks
 
 # $(call install,LOCK): make .venv hold what LOCK says, unless it came from this very LOCK and lies where it was made.
 # The project itself is a line in a .pth file: no build that could fail, and every edit is live.
@@ -45,9 +47,10 @@ define install
 	echo "$$stamp" > $(VENV)/$(1).sha256
 endef
 
-# $(call pytest,WHICH,OPTIONS): no test is a failure that says so, never a green nothing.
+# $(call pytest,NAME,WHICH,OPTIONS): no test is a failure that says so, never a green nothing. REPORTS=DIR keeps what
+# was found in DIR/NAME.xml.
 define pytest
-	@$(BIN)/pytest -m "$(1)" $(2) $(PYTEST_ARGS); code=$$?; \
+	@$(BIN)/pytest -m "$(2)" $(3) $(if $(REPORTS),--junit-xml=$(REPORTS)/$(1).xml) $(PYTEST_ARGS); code=$$?; \
 	[ $$code -ne 5 ] || echo "no tests were collected: nothing is verified" >&2; exit $$code
 endef
 
@@ -64,11 +67,17 @@ test: venv
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(call pytest,$(UNITS),--session-timeout=$(TEST_BUDGET_S) --numprocesses=2 --dist=worksteal)
+	$(call pytest,test,$(UNITS),--session-timeout=$(TEST_BUDGET_S) $(BOTH_CORES))
 
-# One process: two meshes at once would measure each other.
+# What starts processes or takes times runs alone: two meshes at once would measure each other.
 test-mesh: venv
-	$(call pytest,$(MESH))
+	@$(MAKE) --no-print-directory test-alone; alone=$$?; $(MAKE) --no-print-directory test-truths && exit $$alone
+
+test-truths: venv
+	$(call pytest,truths,$(TRUTHS),$(BOTH_CORES))
+
+test-alone: venv
+	$(call pytest,alone,$(ALONE))
 
 fmt: venv
 	$(BIN)/ruff check --fix .

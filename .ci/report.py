@@ -12,6 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 SLOWEST = 10
+REPORTS = {"test": ("test",), "test-mesh": ("alone", "truths")}  # what each target of the Makefile leaves
 DATA_MARK = "data"  # tests/conftest.py gives it to tests of recorded data
 
 
@@ -46,11 +47,12 @@ def main(reports: Path, data: Path) -> int:
     for line in (reports / "steps").read_text().splitlines():
         target, seconds, code = line.split()
         say(f"{seconds:>6} s  make {target}  {'ok' if code == '0' else f'FAILED ({code})'}\n")
-        report = reports / f"{target}.xml"
-        if report.exists():
-            seen += cases(report)
-        else:
-            wrong.append(f"make {target} ended before its tests could report")
+        for name in REPORTS[target]:
+            report = reports / f"{name}.xml"
+            if report.exists():
+                seen += cases(report)
+            else:
+                wrong.append(f"make {target} ended before the tests of {name} could report")
     say(f"== the {SLOWEST} slowest tests\n")
     for case in sorted(seen, key=lambda case: -case.seconds)[:SLOWEST]:
         say(f"{case.seconds:8.1f} s  {case.name}\n")

@@ -186,6 +186,7 @@ def test_a_thousand_lives_later() -> None:
 
 
 @pytest.mark.truth
+@pytest.mark.timed
 def test_orders_cost_the_same_for_ever() -> None:
     """At 50,000 lifetime orders an order costs at most 1.1 times what it costs at 1,000, and memory stands still."""
     few, many = Lives().live(FEW), Lives().live(MANY)

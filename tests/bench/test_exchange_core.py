@@ -10,6 +10,7 @@ GROWTH_MIB_MAX = 40  # of the second half of the actions; what is remembered is 
 
 
 @pytest.mark.truth
+@pytest.mark.timed
 def test_depth_costs_nothing() -> None:
     """An action at 50,000 resting orders costs at most one and a half times that at 1,000."""
     ratios: list[float] = []
@@ -19,6 +20,7 @@ def test_depth_costs_nothing() -> None:
 
 
 @pytest.mark.truth
+@pytest.mark.timed
 def test_memory_is_bounded() -> None:
     """What accounts leave behind is forgotten at its limits: the second half of a long life needs no more memory."""
     (_, _before), (_, half), (_, end) = memory(200_000)
