@@ -81,6 +81,7 @@ class Liveness(Section, frozen=True, kw_only=True):
     canceller_silence: Count = 8
     canceller_unheard: Count = 8
     book_feed: Count = 8
+    user_stream: Count = 5  # until it must have told what an answer says already; the pull itself takes some more
     recovery: Count = 120
 
     def units(self, count: int) -> Nanos:

@@ -175,7 +175,8 @@ class OrderManagement:
             if self._recovery.phase is Phase.STREAM:
                 return ServiceState.STARTING if self._recovery.first else ServiceState.DEGRADED
             return ServiceState.RECONCILING
-        return ServiceState.DEGRADED if any(map(self._books.unproven, self._coins)) else ServiceState.READY
+        doubts = (self._desk.user_stream.reason(self._now), *map(self._books.unproven, self._coins))
+        return ServiceState.DEGRADED if any(doubts) else ServiceState.READY
 
     @property
     def detail(self) -> str:
@@ -204,6 +205,7 @@ class OrderManagement:
             self._placing.deadline(self._now),
             self._cancelling.deadline(),
             self._desk.queries.deadline(),
+            self._desk.user_stream.deadline(self._now),
             min(
                 (order.check_at for order in self._desk.store.open.values() if order.check_at is not None), default=None
             ),
@@ -343,7 +345,7 @@ class OrderManagement:
 
     def _obey(self, now: Nanos) -> list[Effect]:
         """Rule 3 where a gate is closed, the target where it is open."""
-        self._gate.unready = self._recovery.detail
+        self._gate.unready = self._recovery.detail or self._desk.user_stream.reason(now)
         for coin in self._coins:
             self._gate.unproven[coin] = self._books.unproven(coin)
         effects: list[Effect] = []

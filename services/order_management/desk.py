@@ -15,6 +15,7 @@ from common.venue_clock import VenueClock
 from services.order_management.order_store import OrderStore
 from services.order_management.queries import Queries
 from services.order_management.tracked_order import TrackedOrder
+from services.order_management.user_stream import UserStream
 
 FINDINGS_MAX: Final = 1_000  # of one kind, written down by one process; what comes after is only counted
 FILLS_OVERLAP_MS: Final = 60_000  # fills are read again from so long before the last moment known complete
@@ -35,9 +36,14 @@ class Desk:
     queries: Queries = field(default_factory=Queries)
     clock: VenueClock = field(default_factory=VenueClock)
     counts: dict[str, int] = field(default_factory=dict)
+    user_stream: UserStream = field(init=False)
     cursor_ms: Millis = Millis(0)  # every fill until then is counted
     rows: int = 0  # written since the last checkpoint
     _ids: int = 0
+
+    def __post_init__(self) -> None:
+        liveness = self.settings.liveness
+        self.user_stream = UserStream(liveness.units(liveness.user_stream))
 
     def new_id(self) -> int:
         self._ids += 1

@@ -53,6 +53,7 @@ class VenueFacts:
         listed = update.order
         order = self._store.find(listed.cloid, listed.oid)
         if order is not None:
+            self._desk.user_stream.tells(order)
             return self.learn(order, listed, update.status, f"orderUpdates {update.status} {update.status_ms}", now)
         still_open = meaning(update.status) in (StatusMeaning.OPEN, StatusMeaning.TRIGGERED)
         if self._desk.ours(listed.cloid):
@@ -102,6 +103,7 @@ class VenueFacts:
         return effects
 
     def _on_open(self, order: TrackedOrder, listed: VenueOrder, why: str, now: Nanos) -> list[Effect]:
+        self._desk.user_stream.owes(order, now)
         told = Lots(listed.original_lots - listed.lots)
         if not order.loose_sizes and told > order.filled:
             order.told_filled = max(told, order.told_filled)
@@ -161,6 +163,7 @@ class VenueFacts:
             return self.doubt(order, why, now)
         effects = self._contradiction(order, why, now) if order.state in _NEVER_SENT else []
         self._store.learn_oid(order, status.oid)
+        self._desk.user_stream.owes(order, now)
         order.heard_at = now
         if order.terminal:
             return effects
@@ -282,6 +285,8 @@ class VenueFacts:
 
     def on_fill(self, fill: Fill, source: str, now: Nanos) -> list[Effect]:
         """Rule 1: count it, tell it, and bring its order up to date."""
+        if source != "query":
+            self._desk.user_stream.tells_fill(fill)
         if not self._desk.ledger.count(fill):
             return []
         self._store.changed[fill.coin] = None
@@ -295,6 +300,8 @@ class VenueFacts:
             return effects + self._desk.finding(kind, fill.coin, name)
         if order.state in _NEVER_SENT:
             effects += self._contradiction(order, f"fill {fill.tid}", now)
+        if source == "query":
+            self._desk.user_stream.owes_fill(order, fill, now)
         self._store.learn_oid(order, fill.oid)
         order.heard_at = now
         ended = order.terminal

@@ -9,12 +9,13 @@ Rules
      begins this again.
   4. A start that finds another position twice, with a read of fills between, adopts the venue's (books.py).
   5. An answer to a question that was asked before its phase began counts for nothing in it.
+  6. A stream that is silent though its socket lives (user_stream.py) counts as down, and its socket is dropped.
 """
 
 from enum import StrEnum
 from typing import Final
 
-from common.actor import Effect, Exit
+from common.actor import Effect, Exit, Reconnect
 from common.instrument import Instrument
 from common.messages import OrderState, VenueAccount, VenueMeta, VenueOpenOrders
 from common.messages.venue import MetaQuery
@@ -90,6 +91,7 @@ class Recovery:
     # --- the stream ----------------------------------------------------------------------------------
 
     def on_stream_up(self, now: Nanos) -> None:
+        self._desk.user_stream.up(now)
         self._up_at = now
         self._reads = 0
         self._disagreed = None
@@ -100,6 +102,7 @@ class Recovery:
         self._enter(Phase.QUIET if self.first else Phase.ORDERS, now)
 
     def on_stream_down(self, now: Nanos) -> None:
+        self._desk.user_stream.down()
         self._enter(Phase.STREAM, now)
 
     def on_meta(self, message: VenueMeta) -> list[Effect]:
@@ -114,6 +117,10 @@ class Recovery:
     # --- what the clock and the answers bring ---------------------------------------------------------
 
     def advance(self, now: Nanos) -> list[Effect]:
+        if what := self._desk.user_stream.silent(now):
+            self.on_stream_down(now)
+            why = f"user stream silent: it did not tell of {what}"
+            return [Reconnect(why), *self._desk.finding("silent user stream", "", why)]
         if self.phase is not Phase.QUIET or not self._universe or not self._books.opened or not self._quiet(now):
             return []
         self._enter(Phase.ORDERS, now)

@@ -44,6 +44,7 @@ class TrackedOrder:
     last_fill_at: Nanos | None = None
     # what the venue said last
     heard_at: Nanos = Nanos(0)
+    streamed: bool = False  # told of by the user stream
     told_filled: Lots = Lots(0)  # the most that it said was filled while the order rests
     gone_at: Nanos | None = None  # when it said that the order left the book
     gone_filled: Lots | None = None  # and how much of it was filled by then, as far as it said

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from common.actor import Ask, Effect, Exit, Post, Record, Send
+from common.actor import Ask, Effect, Exit, Post, Reconnect, Record, Send
 from common.messages import (
     Approval,
     ApprovalRequest,
@@ -26,6 +26,7 @@ from common.messages import (
     PostureLevel,
     QueryFailed,
     SendFailed,
+    StreamDown,
     StreamFills,
     StreamUp,
     TransitionRecord,
@@ -155,6 +156,9 @@ class Wires:
                         raise Crash
             case Ask(query_id=query_id):
                 self.asks.append((query_id, effect, self.now))
+            case Reconnect(reason=reason):
+                self.connected = False
+                self.inner.append(StreamDown(connection=self.connection, reason=reason))
             case Exit():
                 self.exits.append(effect)
             case _:

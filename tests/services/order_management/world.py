@@ -131,6 +131,8 @@ class World(Wires):
                 self.now, speak_at = speak_at, Nanos(speak_at + SIGNALS_EVERY)
                 self.signals()
             self.drain()
+            if not self.connected:
+                self.connect()
 
 
 def quoted() -> World:
