@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
-from tests.bench import approval, cores, estimators, exchange_core, hops, live, orders, signature, venue_wire
+from tests.bench import approval, cores, estimators, exchange_core, hops, kill, live, orders, signature, venue_wire
 from tests.bench.report import Table, machine
 
 RUN_S_MAX: Final = 270.0  # a part that would not end by then is left out, unless it was asked for by name
@@ -22,6 +22,7 @@ class Part:
 PARTS: Final = {
     "live": Part(live.measure, 110),
     "approval": Part(approval.measure, 25),
+    "kill": Part(kill.measure, 200),
     "signature": Part(signature.measure, 3),
     "cores": Part(cores.measure, 25),
     "orders": Part(orders.measure, 30),

@@ -20,12 +20,18 @@ class WholeMesh:
     """A seeded world: `run_for` advances it, `judge` sees what the venue saw."""
 
     def __init__(
-        self, seed: int, *, settings: config.Settings = SETTINGS, weather: Weather | None = None, start: bool = True
+        self,
+        seed: int,
+        *,
+        settings: config.Settings = SETTINGS,
+        weather: Weather | None = None,
+        start: bool = True,
+        operator: str = OPERATOR,
     ) -> None:
         self.chance = random.Random(seed)
         self.venue = synthetic(settings, random.Random(seed + 1))
         self.simulation = Simulation(
-            seats=seats(settings, ACCOUNT, OPERATOR),
+            seats=seats(settings, ACCOUNT, operator),
             venue=self.venue,
             network=Network(random.Random(seed + 2), weather or Weather()),
             unit=settings.liveness.units(1),
