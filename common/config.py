@@ -15,7 +15,7 @@ from msgspec import Meta
 from common.delays import Latency, UniformDelay
 from common.errors import ConfigFault
 from common.instrument import Instrument
-from common.sections import Count, Estimation, Kill, Positive, Share, Usd
+from common.sections import Count, Estimation, Kill, Positive, Share, Strategy, Usd
 from common.units import MILLISECOND, Nanos
 
 MESH_SERVICES: Final = (
@@ -172,17 +172,6 @@ class Canceller(Section, frozen=True, kw_only=True):
     max_cancels_per_s: Annotated[int, Meta(ge=10, le=1_000)] = 80  # and at once; sweeps apart
     schedule_cancel: bool = True  # keep the venue's dead man's switch armed where it may be used
     schedule_horizon_ms: Annotated[int, Meta(ge=5_000)] = 20_000
-
-
-class Strategy(Section, frozen=True, kw_only=True):
-    levels: Annotated[int, Meta(ge=1, le=10)] = 3
-    half_spread_bps: Positive = 3.0
-    level_step_bps: Positive = 2.0
-    volatility_multiple: Annotated[float, Meta(ge=0)] = 1.0  # sigma over horizon_s, added to the half-spread
-    horizon_s: Positive = 1.0
-    full_inventory_shift: Positive = 1.0  # half-spreads that the quotes move at the position limit
-    cold_premium_bps: Annotated[float, Meta(ge=0)] = 2.0
-    widen_premium_bps: Annotated[float, Meta(ge=0)] = 5.0
 
 
 class Budget(Section, frozen=True, kw_only=True):
@@ -387,6 +376,8 @@ def _contradictions(settings: Settings) -> list[str]:
         faults.append("risk.max_hourly_loss_usd: must not exceed max_daily_loss_usd, which would always come first")
     if settings.estimation.arrival_from_bps >= settings.estimation.arrival_to_bps:
         faults.append("estimation.arrival_from_bps: must be below arrival_to_bps: between them depths are told apart")
+    orders_at_limit = {coin: limits.max_position_usd / limits.order_usd for coin, limits in settings.coins.items()}
+    faults += [f"strategy.{fault}" for fault in settings.strategy.faults(orders_at_limit)]
     unit_ms = settings.liveness.unit_ms
     if settings.liveness.order_management_silence > settings.liveness.risk_silence:
         faults.append("liveness: order_management_silence must not exceed risk_silence: each acts before the next")

@@ -1,6 +1,8 @@
-"""Bounded numbers of the configuration, and two of its sections; common/config.py reads them."""
+"""Bounded numbers of the configuration, and some of its sections; common/config.py reads them."""
 
-from typing import Annotated, TypeAlias
+from collections.abc import Iterator, Mapping
+from math import floor
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -9,6 +11,10 @@ Positive: TypeAlias = Annotated[float, Meta(gt=0)]
 Usd: TypeAlias = Annotated[float, Meta(gt=0, le=100_000_000)]  # a limit beyond that is none
 Share: TypeAlias = Annotated[float, Meta(gt=0, le=1)]
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
+
+
+BUILT_IN_MODELS: Final = ("glft", "avellaneda_stoikov", "symmetric")  # services/strategy/models
+SOLVING_MODELS: Final = BUILT_IN_MODELS[:2]  # which solve their risk aversion from full_inventory_shift
 
 
 class Kill(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,3 +43,53 @@ class Estimation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     momentum_threshold: Positive = 5.0  # sigmas of a move within 0.5 or 1 s from which the quotes in its way are pulled
     cascade_pull_severity: Annotated[float, Meta(gt=0, lt=1)] = 0.5
     markout_half_life_s: Positive = 3_600.0
+
+
+class Strategy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    model: Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_.]*$")] = "glft"  # services/strategy/models
+    parameters: dict[str, float] = {}  # of a model that is not built in
+    full_inventory_shift: Positive = 1.0  # half-spreads of the model that quotes move at the position limit
+    horizon_s: Positive = 1.0  # avellaneda_stoikov and symmetric
+    half_spread_bps: Positive = 3.0  # symmetric alone, as the next
+    volatility_multiple: Annotated[float, Meta(ge=0)] = 1.0  # sigma over horizon_s, added to the half-spread
+    # the ladder
+    levels: Annotated[int, Meta(ge=1, le=10)] = 3
+    level_ratio: Annotated[float, Meta(gt=1, le=10)] = 1.5  # of each level's distance to the one before it
+    # premia, added to the model's half-spread, and the bounds of the sum
+    maker_fee_bps: Annotated[float, Meta(ge=-10, le=100)] = 1.5
+    markout_horizon_s: Literal[1, 5, 30, 60] = 5
+    latency_ms: Annotated[float, Meta(ge=0, le=10_000)] = 200.0  # from a move of the market to our answer at the venue
+    jump_multiple: Annotated[float, Meta(ge=0, le=10)] = 1.0  # of the volatility that jumps add, over a second
+    vpin_premium_bps: Annotated[float, Meta(ge=0, le=100)] = 1.0  # when all flow is one-sided
+    cold_premium_bps: Annotated[float, Meta(ge=0)] = 2.0
+    widen_premium_bps: Annotated[float, Meta(ge=0)] = 5.0
+    half_spread_min_bps: Positive = 1.0
+    half_spread_max_bps: Positive = 50.0  # never below what fees, fills, latency and jumps cost
+    # what moves both sides besides inventory
+    flow_tilt_bps: Annotated[float, Meta(ge=0, le=10)] = 0.2  # with the order flow, at most
+    funding_hold_s: Annotated[float, Meta(ge=0, le=86_400)] = 600.0  # how long a position is held, for its funding
+    # guards
+    sweep_fills: Annotated[int, Meta(ge=2, le=100)] = 5  # of one side within 2 s
+    sweep_recovery_s: Positive = 120.0
+
+    def faults(self, orders_at_limit: Mapping[str, float]) -> Iterator[str]:
+        """Say what cannot be quoted with; orders_at_limit is max_position_usd / order_usd by coin."""
+        if self.half_spread_min_bps > self.half_spread_max_bps:
+            yield "half_spread_min_bps: must not exceed half_spread_max_bps"
+        if self.model in BUILT_IN_MODELS and self.parameters:
+            yield f"parameters: {self.model} has none of its own, so {', '.join(self.parameters)} would change nothing"
+        for coin, orders in orders_at_limit.items() if self.model in SOLVING_MODELS else ():
+            largest = largest_shift(orders)
+            if self.full_inventory_shift > largest:
+                yield (
+                    f"full_inventory_shift: {self.full_inventory_shift} has no solution where coins.{coin} holds "
+                    f"{orders:g} orders at its limit; {largest:g} is the largest legal value"
+                )
+
+
+def largest_shift(orders_at_limit: float) -> float:
+    """Return the most half-spreads by which quotes can move at the limit: less than two for each order that fits.
+
+    However large the risk aversion, the inventory's part of a half-spread is half of what one order moves the quotes.
+    """
+    return floor(orders_at_limit * 2 * 999) / 1_000

@@ -40,6 +40,7 @@ from common.messages import (
     PendingExposure,
     Position,
     Posture,
+    QuoteShares,
     QuoteTarget,
     Reconciled,
     RiskCounts,
@@ -59,7 +60,7 @@ PRODUCER: Final[dict[type[Message], str]] = {
         (Estimate, VolatilityEstimate, ArrivalEstimate, FlowEstimate, CascadeEstimate, MarkoutEstimate, Attribution),
         "estimation",
     ),
-    QuoteTarget: "strategy",
+    **dict.fromkeys((QuoteTarget, QuoteShares), "strategy"),
     **dict.fromkeys(
         (Fill, Position, PendingExposure, LiveOrders, OrderCounts, LedgerCheck, Reconciled), "order_management"
     ),

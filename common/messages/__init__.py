@@ -49,6 +49,7 @@ from common.messages.market import (
     Estimate,
     FeedHealth,
     QuoteLevel,
+    QuoteShares,
     QuoteTarget,
     Regime,
     TopOfBook,
@@ -130,7 +131,7 @@ MESSAGES: Final[tuple[type[Message], ...]] = (
     *(Heartbeat, Wake, Stopping, Missed, SendFailed, HaltDirectory),
     *(SnapshotRequest, Snapshot, HaltNotice, ArmRequest, ArmAnswer, Ack),
     # market
-    *(Book, TopOfBook, Trade, AssetContext, FeedHealth, Estimate, QuoteTarget),
+    *(Book, TopOfBook, Trade, AssetContext, FeedHealth, Estimate, QuoteTarget, QuoteShares),
     # estimates
     *(VolatilityEstimate, ArrivalEstimate, FlowEstimate, CascadeEstimate, MarkoutEstimate, Attribution),
     # orders
@@ -160,7 +161,7 @@ MESSAGES: Final[tuple[type[Message], ...]] = (
 # Topics whose last message alone says everything: newest wins, gaps heal, snapshots are given of them.
 FULL_STATE: Final = frozenset(
     {
-        *(Book, TopOfBook, AssetContext, FeedHealth, Estimate, QuoteTarget),
+        *(Book, TopOfBook, AssetContext, FeedHealth, Estimate, QuoteTarget, QuoteShares),
         *(VolatilityEstimate, ArrivalEstimate, FlowEstimate, CascadeEstimate, MarkoutEstimate, Attribution),
         *(Position, PendingExposure, LiveOrders, OrderCounts, LedgerCheck, Reconciled),
         *(Posture, Exposure, Account, AddressBudget, Halt, RiskCounts, CancellerStatus, Heartbeat),
@@ -271,6 +272,7 @@ __all__ = [
     "PostureLevel",
     "QueryFailed",
     "QuoteLevel",
+    "QuoteShares",
     "QuoteTarget",
     "Reconciled",
     "Regime",

@@ -119,7 +119,17 @@ class QuoteTarget(Message, frozen=True, kw_only=True):
     reason_ask: str
     fair_ticks: float
     mid_ticks: float
-    components_bps: dict[str, float]  # quoted price = fair + the sum of these, per name "bid.x" / "ask.x" / "skew"
+    components_bps: dict[str, float]  # quoted price = fair + the sum of these: "bid.x" or "ask.x", and "x" of both
     book_venue_ms: Millis
     book_received_at: Nanos
     valid_until: Nanos
+
+
+class QuoteShares(Message, frozen=True, kw_only=True):
+    """Share of the time since `since` that each side was "quoted", or not, by reason; each side's sum to one."""
+
+    coin: str
+    since: Nanos
+    as_of: Nanos
+    bid: dict[str, float]
+    ask: dict[str, float]

@@ -37,6 +37,7 @@ from common.messages import (
     PendingExposure,
     Position,
     Posture,
+    QuoteShares,
     QuoteTarget,
     RiskCounts,
     ServiceState,
@@ -56,6 +57,7 @@ Inbox: TypeAlias = (
     | Estimate
     | Slow
     | QuoteTarget
+    | QuoteShares
     | Fill
     | Position
     | PendingExposure
@@ -117,7 +119,7 @@ class MetricsCore:
                 self._on_heartbeat(message, now)
             case Missed():
                 self._add("mm_missed_messages_total", (message.sender, message.topic), message.count)
-            case TopOfBook() | FeedHealth() | Estimate() | QuoteTarget():
+            case TopOfBook() | FeedHealth() | Estimate() | QuoteTarget() | QuoteShares():
                 self._on_market(message)
             case (
                 VolatilityEstimate()
@@ -150,7 +152,7 @@ class MetricsCore:
 
     # --- market and belief -------------------------------------------------------------------------
 
-    def _on_market(self, message: TopOfBook | FeedHealth | Estimate | QuoteTarget) -> None:
+    def _on_market(self, message: TopOfBook | FeedHealth | Estimate | QuoteTarget | QuoteShares) -> None:
         match message:
             case TopOfBook():
                 self._on_top(message)
@@ -161,6 +163,10 @@ class MetricsCore:
             case QuoteTarget():
                 self._set("mm_target_levels", (message.coin, Side.BUY.value), len(message.bids))
                 self._set("mm_target_levels", (message.coin, Side.SELL.value), len(message.asks))
+            case QuoteShares():
+                for side, shares in ((Side.BUY, message.bid), (Side.SELL, message.ask)):
+                    for reason, share in shares.items():
+                        self._set("mm_quote_time_share", (message.coin, side.value, reason), share)
 
     def _on_top(self, top: TopOfBook) -> None:
         coin = (top.coin,)

@@ -94,6 +94,9 @@ FAMILIES: Final[dict[str, Family]] = {
     "mm_pnl_change_usd": _gauge(_COIN, "change of equity since estimation started, at the mid"),
     "mm_pnl_adopted_lots": _gauge(_COIN, "position that came without a fill, signed"),
     "mm_target_levels": _gauge(_COIN_SIDE, "orders that strategy wants on this side"),
+    "mm_quote_time_share": _gauge(
+        ("coin", "side", "reason"), "share of the time that this side was quoted, or not, by reason; the sum is 1"
+    ),
     # --- orders ---
     "mm_open_orders": _gauge(_COIN_SIDE, "orders of ours that may still fill"),
     "mm_order_events_total": _counter(("event",), "actions, states reached and findings of order_management"),

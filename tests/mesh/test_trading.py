@@ -86,7 +86,7 @@ def test_status_is_the_contract(mesh: LiveMesh) -> None:
 
 def test_the_gate_refuses_what_the_limits_forbid() -> None:
     """A strategy that wants more than risk's limit gets vetoes, and the venue never sees more than the limit."""
-    with live_mesh({"strategy": {"levels": 10, "level_step_bps": 0.5}, "risk": {"max_open_orders": 4}}) as mesh:
+    with live_mesh({"strategy": {"levels": 10, "level_ratio": 1.1}, "risk": {"max_open_orders": 4}}) as mesh:
         mesh.wait_ready()
         mesh.wait("orders rest", lambda: mesh.judge.refresh().resting(), 25)
         mesh.wait("many orders", lambda: len(mesh.judge.refresh().orders()) > 30, 30)

@@ -16,13 +16,14 @@ from common.messages import (
     OrderCounts,
     Posture,
     PostureLevel,
+    QuoteShares,
     Regime,
     RiskCounts,
     ServiceState,
     Stopping,
     Wake,
 )
-from common.units import SECOND
+from common.units import SECOND, Nanos
 from services.metrics.core import SERIES_MAX, Inbox, Labels, MetricsCore
 from services.metrics.families import AGES, FAMILIES
 from tests.script import Script
@@ -97,6 +98,12 @@ MOVES: Final[list[tuple[Inbox, dict[str, dict[Labels, float]]]]] = [
         },
     ),
     *((cast("Inbox", message), moved) for message, moved in ESTIMATES),
+    (
+        QuoteShares(
+            coin="BTC", since=Nanos(0), as_of=Nanos(4), bid={"quoted": 1.0}, ask={"quoted": 0.25, "swept": 0.75}
+        ),
+        {"mm_quote_time_share": {(*BUY, "quoted"): 1, (*SELL, "quoted"): 0.25, (*SELL, "swept"): 0.75}},
+    ),
     (target(), {"mm_target_levels": {BUY: 2, SELL: 1}}),
     (live(), {"mm_open_orders": {BUY: 0, SELL: 2}}),
     (OrderCounts(counts={"Filled": 4, "placed": 9}), {"mm_order_events_total": {("Filled",): 4, ("placed",): 9}}),

@@ -6,16 +6,18 @@ import msgspec
 import pytest
 
 from common.actor import Exit
-from common.config import Coin
-from common.messages import FeedHealth, PostureLevel, QuoteTarget, ServiceState, Stopping
+from common.config import Coin, Settings
+from common.messages import FeedHealth, PostureLevel, QuoteShares, QuoteTarget, ServiceState, Stopping
 from services.strategy.core import Inbox, Strategy
-from services.strategy.quoting import Reason
+from services.strategy.reasons import Reason
 from tests.market import BID, BOOT, SETTINGS, at, book, top
 from tests.script import Script
 from tests.services.strategy.facts import (
     BTC,
     FRESH,
     LIMIT,
+    ONE_COIN,
+    PLAIN,
     estimate,
     exposure,
     last,
@@ -28,12 +30,16 @@ from tests.services.strategy.facts import (
 )
 
 
+def with_parameters(settings: Settings, **parameters: float) -> Settings:
+    return msgspec.structs.replace(settings, strategy=msgspec.structs.replace(settings.strategy, parameters=parameters))
+
+
 def test_a_target_in_full() -> None:
     """What order_management gets: levels, stamps of the market, a validity of four units, no reason."""
     target = said()
     assert shifted(target) == (
-        [(1_129_550, 442), (1_129_320, 442), (1_129_100, 442)],
-        [(1_130_460, 442), (1_130_690, 442), (1_130_910, 442)],
+        [(1_129_550, 442), (1_129_320, 49)],
+        [(1_130_460, 442), (1_130_690, 49)],
     )
     assert (target.reason_bid, target.reason_ask) == ("", "")
     assert (target.fair_ticks, target.mid_ticks) == (BID + 5, BID + 5)
@@ -75,7 +81,6 @@ def test_from_the_start_there_is_a_target() -> None:
         (estimate(1, fair=nan), Reason.BAD_ESTIMATE),
         (estimate(1, fair=0.0), Reason.BAD_ESTIMATE),
         (estimate(1, sigma=inf), Reason.BAD_ESTIMATE),
-        (estimate(1, sigma=0.9), Reason.OUTSIDE_BAND),
         (estimate(1, fair=BID * 1.5), Reason.BAD_ESTIMATE),
         (estimate(1, fair=BID / 1.5), Reason.BAD_ESTIMATE),
         (estimate(-1), Reason.STALE_ESTIMATE),
@@ -170,7 +175,7 @@ def test_widen() -> None:
 
 @pytest.mark.parametrize(
     ("lots", "bids", "asks"),
-    [(1_000, [], [442, 442, 116]), (-1_000, [442, 442, 116], []), (3, [], [3]), (-3, [3], []), (0, [], [])],
+    [(1_000, [], [442]), (-1_000, [442], []), (3, [], [3]), (-3, [3], []), (0, [], [])],
 )
 def test_reduce_only(lots: int, bids: list[int], asks: list[int]) -> None:
     """Rule 3: only the side that reduces, with the flag, no more than the position; the other says why."""
@@ -184,20 +189,23 @@ def test_reduce_only(lots: int, bids: list[int], asks: list[int]) -> None:
 
 def test_the_worse_position_binds() -> None:
     """Rule 4: order_management and risk differ: bids leave room for the longer, asks for the shorter."""
-    script = story(lots=0).ignore().send(position(5_000))
+    script = story(lots=0).ignore().send(position(LIMIT - 12))
     target = last(script)
-    assert sum(q.lots for q in target.bids) == LIMIT - 5_000
-    script.send(position(0), exposure(-5_200))
+    assert sum(q.lots for q in target.bids) == 10
+    script.send(position(0), exposure(12 - LIMIT))
     target = last(script)
-    assert sum(q.lots for q in target.asks) == LIMIT - 5_200
-    script.send(position(900), exposure(500), posture(PostureLevel.REDUCE_ONLY))
-    assert sum(q.lots for q in last(script).asks) == 500
+    assert sum(q.lots for q in target.asks) == 10
+    script.send(position(LIMIT - 9), exposure(0))
+    assert reasons(script) == ("no_headroom", "")
+    script.send(position(900), exposure(300), posture(PostureLevel.REDUCE_ONLY))
+    assert sum(q.lots for q in last(script).asks) == 300
     script.send(exposure(-1))
     assert reasons(script) == ("flat", "flat")
 
 
 @pytest.mark.parametrize(
-    ("pending", "headroom", "wanted"), [(0, 884, 884), (884, 0, 884), (442, 442, 884), (0, 5, 0), (0, 0, 0)]
+    ("pending", "headroom", "wanted"),
+    [(0, 884, 491), (884, 0, 491), (442, 442, 491), (0, 300, 300), (300, 0, 300), (0, 5, 0), (0, 0, 0)],
 )
 def test_headroom_counts_what_is_pending(pending: int, headroom: int, wanted: int) -> None:
     """Rule 4: what rests already is replaced by the ladder, so it is room; quotes do not shrink by resting."""
@@ -227,7 +235,7 @@ def test_never_crossing_the_newest_book() -> None:
     script = story().ignore().send(top(1.1, bid=1_129_000, ask=1_129_010))
     target = last(script)
     assert [q.ticks for q in target.bids] == [1_129_000]
-    assert [q.ticks for q in target.asks] == [1_130_460, 1_130_690, 1_130_910]
+    assert [q.ticks for q in target.asks] == [1_130_460, 1_130_690]
     script.send(top(1.2, bid=1_131_000, ask=1_131_010))
     assert [q.ticks for q in last(script).asks] == [1_131_010]
 
@@ -260,6 +268,33 @@ def test_a_small_account_quotes() -> None:
     small = Coin(asset=0, size_decimals=5, max_position_usd=10.0, max_order_usd=10.0, order_usd=10.0)
     target = said(msgspec.structs.replace(BTC, coins={"BTC": small}))
     assert (target.reason_bid, target.reason_ask) == ("below_minimum", "below_minimum")
+
+
+def test_time_shares_follow_once_a_second() -> None:
+    """Half a second without posture, then quoted bids and reduced asks; a side's shares sum to one."""
+    script: Script[Inbox] = Script(Strategy(BTC, BOOT))
+    script.until(0.5).ignore().send(posture(), FRESH, top(0.5), estimate(0.5), position(-9), exposure(-9)).ignore()
+    script.send(estimate(0.5, pull_asks=True)).until(1)
+    (shares,) = script.take(QuoteShares)
+    assert shares == QuoteShares(
+        coin="BTC",
+        since=at(0),
+        as_of=at(1),
+        bid={"no_posture": 0.5, "quoted": 0.5},
+        ask={"momentum": 0.5, "no_posture": 0.5},
+    )
+    script.ignore().until(1.99)
+    assert not script.take(QuoteShares)
+
+
+def test_a_model_that_answers_nonsense() -> None:
+    """NaN is nowhere a price."""
+    settings = msgspec.structs.replace(
+        ONE_COIN, strategy=msgspec.structs.replace(PLAIN, model="tests.services.strategy.example_model")
+    )
+    target = said(with_parameters(settings, share=nan))
+    assert (target.reason_bid, target.reason_ask, target.components_bps) == ("bad_model", "bad_model", {})
+    assert said(with_parameters(settings, share=1.0)).bids
 
 
 def test_coins_are_separate() -> None:

@@ -1,0 +1,42 @@
+"""What a strategy section refuses, with the value that would be legal."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from common import config
+from common.errors import ConfigFault
+from common.sections import Strategy, largest_shift
+from tests.market import SETTINGS
+
+
+def faults(orders: float = 12.0, **changes: object) -> list[str]:
+    return list(msgspec.structs.replace(Strategy(), **changes).faults({"BTC": orders}))
+
+
+@pytest.mark.parametrize("model", ["glft", "avellaneda_stoikov"])
+def test_a_shift_without_solution(model: str) -> None:
+    """Twelve orders at the limit: below 24 half-spreads; the refusal names the largest legal value."""
+    assert largest_shift(12.0) == 23.976
+    assert faults(model=model, full_inventory_shift=23.976) == []
+    (fault,) = faults(model=model, full_inventory_shift=23.977)
+    assert fault.endswith("coins.BTC holds 12 orders at its limit; 23.976 is the largest legal value")
+    assert faults(model="symmetric", full_inventory_shift=99.0) == []
+
+
+def test_other_contradictions() -> None:
+    """Bounds the wrong way round, and parameters that nobody reads."""
+    assert faults(half_spread_min_bps=2.0, half_spread_max_bps=2.0) == []
+    assert faults(half_spread_min_bps=2.1, half_spread_max_bps=2.0)[0].startswith("half_spread_min_bps")
+    assert faults(parameters={"share": 1.0})[0].startswith("parameters: glft has none")
+    assert faults(model="somebodys.model", parameters={"share": 1.0}) == []
+
+
+def test_the_start_is_refused() -> None:
+    """By the path of the key, whoever reads the file."""
+    text = (Path(__file__).parents[2] / "deploy" / "sim.toml").read_bytes()
+    text = text.replace(b"full_inventory_shift = 3.0", b"full_inventory_shift = 24.0")
+    with pytest.raises(ConfigFault, match=r"sim: strategy.full_inventory_shift: 24.0 has no solution"):
+        config.parse(text, "sim")
+    assert SETTINGS.strategy.model == "glft"
