@@ -41,6 +41,7 @@ from services.venue_sim.venue import HttpAnswer, Venue
 
 EPOCH_MS: Final = Millis(1_790_000_000_000)  # venue time at the start of the simulation
 PATIENCE: Final = Nanos(5 * SECOND)  # of the real links, with an answer
+RECONNECT: Final = Nanos(300 * MILLISECOND)  # from a lost socket to the next one
 LATENCY_MS: Final = (5, 60)  # each way, drawn anew for each message
 ACCOUNT: Final = "0x" + "ab" * 20
 OPERATOR: Final = "0x" + "0e" * 20
@@ -101,8 +102,11 @@ class LocalVenue:
 
     def restarted(self, service: str, now: Nanos) -> Iterable[Arrival]:
         """Close the old socket, open a new one, subscribe; the first words come with the next block."""
+        return self._open(service, now, Nanos(now + MILLISECOND))
+
+    def _open(self, service: str, now: Nanos, up_at: Nanos) -> list[Arrival]:
         if service not in self._subscriptions:
-            return ()
+            return []
         old = self._current.pop(service, None)
         if old is not None:
             self._connections.pop(old, None)
@@ -110,22 +114,23 @@ class LocalVenue:
         self._ticket += 1
         connection = self._current[service] = self._ticket
         self._connections[connection] = service
+        self._heard_at[connection] = up_at
         self._take(self.venue.open(connection, self._venue_ms(now)), now)
         for subscription in self._subscriptions[service]:
             frame = msgspec.json.encode({"method": "subscribe", "subscription": subscription}).decode()
             self._take(self.venue.text(connection, frame, self._venue_ms(now)), now)
-        return [(Nanos(now + MILLISECOND), service, StreamUp(connection=connection))]
+        return [(up_at, service, StreamUp(connection=connection))]
 
     def reconnect(self, service: str, now: Nanos) -> None:
         self.drop(service, now)
 
     def drop(self, service: str, now: Nanos) -> None:
-        """Lose this service's socket and what it waits for; it comes back by `restarted`."""
+        """Lose this service's socket and what it waits for; another is up a while later."""
         for owner, post_id in list(self._posts):
             if owner == service:
                 self._fail_post(service, post_id, "connection lost", now)
         self._arrivals.append((now, service, StreamDown(connection=self._current[service], reason="dropped")))
-        self._arrivals += self.restarted(service, Nanos(now + 300 * MILLISECOND))
+        self._arrivals += self._open(service, now, Nanos(now + RECONNECT))
 
     def step(self, now: Nanos) -> Iterable[Arrival]:
         """Hand over what has reached the venue, and make one block."""

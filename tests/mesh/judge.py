@@ -1,6 +1,8 @@
 """Judges a run by the venue's own log, never by what our processes say of themselves."""
 
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -96,3 +98,30 @@ class Judge:
             if order.cloid and "ejected" not in order.status:
                 oids.setdefault(order.cloid, set()).add(order.oid)
         return sorted(cloid for cloid, names in oids.items() if len(names) > 1)
+
+
+class Orphans:
+    """How long orders of ours have rested at the venue without order_management naming them, look by look."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._read = 0  # lines of the judge
+        self._resting: dict[int, witness.Order] = {}
+        self._since_ms: dict[int, int] = {}  # oid -> when it was first seen to rest unnamed
+        self.longest_ms = 0
+
+    def look(self, named: AbstractSet[str]) -> None:
+        """Compare what rests now with the cloids that order_management names now."""
+        lines = self._judge.lines
+        for line in islice(lines, self._read, None):
+            if not isinstance(line, witness.Order) or line.user != self._judge.user:
+                continue
+            if any(part in line.status for part in GONE):
+                self._resting.pop(line.oid, None)
+            else:
+                self._resting[line.oid] = line
+        self._read = len(lines)
+        now_ms = lines[-1].t if lines else 0
+        unnamed = [oid for oid, order in self._resting.items() if order.cloid not in named]
+        self._since_ms = {oid: self._since_ms.get(oid, now_ms) for oid in unnamed}
+        self.longest_ms = max([self.longest_ms, *(now_ms - since for since in self._since_ms.values())])

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from common import witness
-from tests.mesh.judge import PULLED_MS, Judge
+from tests.mesh.judge import PULLED_MS, Judge, Orphans
 
 USER = "0x" + "ab" * 20
 
@@ -47,3 +48,19 @@ def test_an_open_end_counts_from_the_last_order(tmp_path: Path) -> None:
     assert not judge.pulled("BTC", 1)
     judge.lines.append(witness.Connection(seq=3, t=1_000 + PULLED_MS, block=2, number=1, event="open", detail=""))
     assert judge.pulled("BTC", 1)
+
+
+def test_orphans_are_timed_from_the_first_look() -> None:
+    """An order that nobody names is timed until it is named or gone; a second one has a time of its own."""
+    judge = Judge(Path("/nonexistent"), USER)
+    orphans = Orphans(judge)
+    orphans.look(set())
+    named, unnamed = (msgspec.structs.replace(order(1, 0, oid, "open"), cloid=f"{oid}") for oid in (1, 2))
+    judge.lines += [named, unnamed]
+    orphans.look({"1"})
+    judge.lines.append(order(2, 3_000, 3, "open"))
+    orphans.look({"1"})
+    assert orphans.longest_ms == 3_000
+    judge.lines += [order(3, 4_000, 2, "canceled"), order(4, 9_000, 1, "open")]
+    orphans.look({"1"})
+    assert orphans.longest_ms == 6_000, "the third, by then"
