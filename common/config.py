@@ -15,7 +15,7 @@ from msgspec import Meta
 from common.delays import Latency, UniformDelay
 from common.errors import ConfigFault
 from common.instrument import Instrument
-from common.sections import Count, Estimation, Kill, Positive, Share, Strategy, Usd
+from common.sections import Alerts, Count, Estimation, Kill, Positive, Share, Strategy, Usd
 from common.units import MILLISECOND, Nanos
 
 MESH_SERVICES: Final = (
@@ -285,6 +285,7 @@ class Settings(Section, frozen=True, kw_only=True):
     mesh: Mesh = Mesh()
     tape: Tape = Tape()
     metrics: Metrics = Metrics()
+    alerts: Alerts = Alerts()
     venue_sim: VenueSim = VenueSim()
     log: Log = Log()
 

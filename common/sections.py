@@ -17,6 +17,15 @@ BUILT_IN_MODELS: Final = ("glft", "avellaneda_stoikov", "symmetric")  # services
 SOLVING_MODELS: Final = BUILT_IN_MODELS[:2]  # which solve their risk aversion from full_inventory_shift
 
 
+class Alerts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where metrics tells what a person must hear of at once."""
+
+    file: str = "logs/alerts.jsonl"  # relative to the home
+    # of this machine; "" means none
+    webhook: Annotated[str, Meta(pattern=r"^(http://(127\.0\.0\.1|localhost)(:[0-9]+)?(/.*)?)?$")] = ""
+    repeat_s: Annotated[int, Meta(ge=1, le=86_400)] = 300  # the same alert again within it is merged
+
+
 class Kill(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What follows a contained halt."""
 

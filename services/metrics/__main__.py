@@ -1,19 +1,29 @@
-"""The metrics service: every fact of the mesh as a number for Prometheus."""
+"""The metrics service: every fact of the mesh as a number for Prometheus, and alerts for people."""
 
 import asyncio
+import time
 
 from common import endpoints, process
 from common.shell import Parts
+from common.units import SECOND, Nanos
+from services.metrics.alert_sink import AlertSink
+from services.metrics.alerts import Alerts
 from services.metrics.core import Inbox, MetricsCore
 from services.metrics.exposition import copier, serve
 
 
 def build(context: process.Context) -> Parts:
-    core = MetricsCore(context.settings.instruments())
+    settings = context.settings
+    silence = settings.liveness.units(settings.liveness.canceller_silence)
+    alerts = Alerts(repeat=Nanos(settings.alerts.repeat_s * SECOND), silence=silence)
+    core = MetricsCore(settings.instruments(), alerts)
+    path = context.home.path / settings.alerts.file
+    sink = AlertSink(core, path, settings.alerts.webhook, lambda: Nanos(time.monotonic_ns()))
 
     def listen() -> None:
-        _, url = serve(copier(core, asyncio.get_running_loop()), context.settings.metrics.port)
+        _, url = serve(copier(core, asyncio.get_running_loop()), settings.metrics.port)
         endpoints.write(context.home, endpoints.METRICS, url)
+        sink.start()
 
     return Parts(actor=core, started=listen)
 

@@ -48,6 +48,7 @@ from common.messages import (
     key,
 )
 from common.units import MICROS_PER_USD, MICROSECOND, MILLISECOND, SECOND, Lots, Nanos, Side
+from services.metrics.alerts import Alert, Alerts
 from services.metrics.estimates import Sample, Slow, of_estimate, of_slow
 
 Inbox: TypeAlias = (
@@ -86,10 +87,11 @@ FILLS_SEEN_MAX: Final = 10_000  # a fill is repeated at once or after a reconnec
 class MetricsCore:
     """Gauges by name and labels; the shell reads them at each scrape."""
 
-    def __init__(self, instruments: Mapping[str, Instrument]) -> None:
+    def __init__(self, instruments: Mapping[str, Instrument], alerts: Alerts | None = None) -> None:
         self._instruments = instruments
         self.gauges: Gauges = {"mm_refused_messages_total": {(): 0.0}}
         self.seen_at: dict[str, dict[Labels, Nanos]] = {}
+        self._alerts = alerts or Alerts()
         self._mids: dict[str, Decimal] = {}
         self._positions: dict[str, Position] = {}
         self._fills_seen: dict[tuple[int, str, int], None] = {}
@@ -110,6 +112,7 @@ class MetricsCore:
         if coin and coin not in self._instruments:
             self._refuse()
             return []
+        self._alerts.hear(message, now)
         match message:
             case Stopping():
                 return [Exit(0, "stopped as asked")]
@@ -137,6 +140,22 @@ class MetricsCore:
             case _:
                 assert_never(message)
         return []
+
+    # --- alerts, for their sink --------------------------------------------------------------------
+
+    def take_alerts(self, now: Nanos) -> list[Alert]:
+        """Return what is new, and count it."""
+        taken = self._alerts.take(now)
+        for alert in taken:
+            self._add("mm_alerts_total", (alert.severity.value,), 1)
+        return taken
+
+    def on_alert_path(self, now: Nanos, *, ok: bool) -> None:
+        """The way out has worked, or has not."""
+        if ok:
+            self.seen_at["mm_alert_path_age_seconds"] = {(): now}
+        else:
+            self._add("mm_alert_failures_total", (), 1)
 
     # --- processes ---------------------------------------------------------------------------------
 

@@ -46,6 +46,8 @@ FAMILIES: Final[dict[str, Family]] = {
     "mm_loop_lag_seconds": _gauge(_SERVICE, "how late the last heartbeat left its loop"),
     "mm_missed_messages_total": _counter(("service", "topic"), "messages of this sender that never arrived here"),
     "mm_refused_messages_total": _counter((), "messages that name a coin which is not configured, or too many labels"),
+    "mm_alerts_total": _counter(("severity",), "alerts that were raised, repetitions merged"),
+    "mm_alert_failures_total": _counter((), "alerts that could not be written or posted"),
     # --- market ---
     "mm_mid_price": _gauge(_COIN, "USD, middle of best bid and ask; absent while a side is empty"),
     "mm_spread_bps": _gauge(_COIN, "best ask minus best bid, of the mid"),
@@ -155,5 +157,6 @@ FAMILIES: Final[dict[str, Family]] = {
 # Ages grow while nothing arrives, so they are made at the moment of the scrape from the time last seen.
 AGES: Final[dict[str, Family]] = {
     "mm_heartbeat_age_seconds": _gauge(_SERVICE, "time since the last heartbeat arrived"),
+    "mm_alert_path_age_seconds": _gauge((), "time since the alert path's own heartbeat got through: one a minute"),
     "mm_canceller_venue_read_age_seconds": _gauge((), "time since the canceller's last good read of the account"),
 }

@@ -7,7 +7,7 @@ Rules
   3. A breach (monitors/, agreement.py) or an order of ours that was never approved latches by itself (halting.py).
   4. Cancels and noops are signed in every state; placing actions and leverage only while not halted.
   5. Leverage is set to the configured value once, when this process becomes ready, where nothing is held or may fill.
-  6. order_management silent: ours are read and cancelled, at most once per hold-off, with quotes pulled meanwhile.
+  6. order_management or the canceller silent: ours are read and cancelled, once per hold-off, quotes are pulled.
   7. Stopping: the gate closes, ours are cancelled, and this process ends when none is listed, or after 5 s.
   8. Halted and contained: what is held is sold where the configuration says so (flatten.py).
 """
@@ -347,7 +347,7 @@ class Risk:
                 effects += self._halting.kill(cause, evidence, now)
             effects += self._panel.rows()
             effects += self._watch.report(self._comparison.findings(self._facts, now), now)
-            if self._stop_at is None and self._facts.roster.silent("order_management", now):
+            if self._stop_at is None and self._facts.roster.helpless(now):
                 self._watch.sweep(now)
             effects += self._burn(now) + self._lever(now) + self._unwind(now)
             effects += self._watch.questions(now)

@@ -116,6 +116,10 @@ class Roster:
     def silent(self, name: str, now: Nanos) -> bool:
         return now - self._heard.get(name, self._started_at) >= self._limits[name]
 
+    def helpless(self, now: Nanos) -> bool:
+        """Say whether one of those who cancel before risk does is silent."""
+        return self.silent("order_management", now) or self.silent("canceller", now)
+
     def lost(self, now: Nanos) -> str:
         """Name a member that has been away for the recovery time without having said so; "" when there is none."""
         for name in ROSTER:

@@ -3,8 +3,9 @@
 Rules
   1. Everything goes into the ledger first; a finding is recorded, and a fatal one kills.
   2. Nothing is approved until account, open orders and fills were read after the socket came up.
-  3. A list of open orders is the moment to cancel: what must not be there in a halt, while stopping, when
-     order_management is silent, in a coin that is halted, or because it is older than this memory (the home was lost).
+  3. A list of open orders is the moment to cancel: what must not be there in a halt (of all or of its coin), while
+     stopping, when order_management or the canceller is silent, or because it is older than this memory (the home
+     was lost).
 """
 
 from collections import Counter
@@ -83,8 +84,9 @@ class VenueWatch:
         self._audit.want(Kind.ORDERS, now)
 
     def sweep(self, now: Nanos) -> None:
-        """order_management is silent: read what rests, and cancel it, once per hold-off."""
-        self._facts.forget_pending()
+        """order_management or the canceller is silent: read what rests, and cancel it, once per hold-off."""
+        if self._facts.roster.silent("order_management", now):
+            self._facts.forget_pending()
         if now >= self._sweep_next:
             self._sweep_at, self._sweep_next = now, Nanos(now + HOLD_OFF)
             self._audit.want(Kind.ORDERS, now)

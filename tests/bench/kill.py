@@ -25,7 +25,7 @@ SHARES: Final = (0.5, 0.99)
 OPERATOR: Final = SigningKey(b"\x0e" * 32)
 STEP_S: Final = 0.5
 BLOCK_MS: Final = SETTINGS.venue_sim.block_ms
-QUOTING_S_MAX: Final = 60.0
+QUOTING_S_MAX: Final = 300.0
 CONTAINED_S_MAX: Final = 30.0
 STAGES: Final = ("LATCHED", "last signature", "last order accepted", "venue empty", "CONTAINED")
 TRIGGERS: Final = ("mm halt", "a dying order_management")
@@ -36,7 +36,10 @@ class Kills:
 
     def __init__(self, seed: int) -> None:
         market = msgspec.structs.replace(SETTINGS.venue_sim, scenario="volatile")
-        settings = msgspec.structs.replace(SETTINGS, venue_sim=market)
+        calm = msgspec.structs.replace(
+            SETTINGS.monitors, open_interest_min_usd=1e12
+        )  # its cascades would pull for minutes
+        settings = msgspec.structs.replace(SETTINGS, venue_sim=market, monitors=calm)
         self._mesh = WholeMesh(seed, settings=settings, operator=OPERATOR.address)
         self._chance = self._mesh.chance
         self._signed_at = Nanos(0)

@@ -1,12 +1,16 @@
 """The kill switch: LATCHED, CONTAINED, and nothing arrives until a person arms, whatever restarts."""
 
+import json
 import signal
 
 import pytest
 
+from common.halt import HaltDir
 from tests.mesh.live import LiveMesh, live_mesh
 
 pytestmark = pytest.mark.mesh
+
+ALERT_MS_MAX = 5_000
 
 
 def accepted_after(mesh: LiveMesh, mark: int) -> list[str]:
@@ -90,6 +94,11 @@ def test_one_coin_is_halted_alone_until_it_is_armed() -> None:
         mesh.wait_quoting(coins=("ETH",))
         assert {order.coin for order in mesh.judge.refresh().orders(after=mark) if order.status == "open"} == {"ETH"}
         assert (mesh.status()["halted"], mesh.status()["halted_coins"]) == (False, ["BTC"])
+        alerts = [json.loads(line) for line in (mesh.home.logs / "alerts.jsonl").read_text().splitlines()]
+        (alert,) = [alert for alert in alerts if alert["name"] == "halt"]
+        (file,) = HaltDir(mesh.home.halt).read().files
+        assert alert["text"] == "BTC halted by mm: operator; drill"
+        assert alert["at_ms"] - file.at_ms <= ALERT_MS_MAX + 1_000 * mesh.canary.stall_s
         armed = mesh.mm("arm", "--reason", "drill is over")
         assert armed.returncode == 0, armed.stdout + armed.stderr
         mesh.wait_quoting()

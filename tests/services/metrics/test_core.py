@@ -217,6 +217,9 @@ def test_the_table_of_families_is_exactly_what_is_fed() -> None:
     """Rule 1: no family that nobody feeds, none without its text, and labels as many as named."""
     actor = core()
     Script(actor).send(*(message for message, _ in MOVES)).expect()
+    for works in (True, False):
+        actor.on_alert_path(NOW, ok=works)
+    assert actor.take_alerts(NOW)
     assert set(actor.gauges) == set(FAMILIES)
     assert set(actor.seen_at) == set(AGES)
     for name, samples in actor.gauges.items():

@@ -38,6 +38,22 @@ def test_with_the_home_lost_old_orders_are_cancelled() -> None:
     assert scene.latches == []
 
 
+def test_a_silent_canceller_is_swept_for() -> None:
+    """Rule 3: order_management's cancels are lost with it, so after eight units this key cancels what rests."""
+    scene = Scene().ready()
+    scene.send(scene.request(bid(1)))
+    scene.update(bid(1), 9, "open")
+    scene.silent.add("canceller")
+    signs = len(scene.signs)
+    scene.wait(1.75)
+    assert scene.signs[signs:] == []
+    scene.wait(0.5)
+    assert scene.level() is PostureLevel.PULL_QUOTES
+    (cancel,) = [sign.action for sign in scene.signs[signs:]]
+    assert isinstance(cancel, CancelOrders)
+    assert [one.cloid for one in cancel.cancels] == [bid(1).cloid]
+
+
 def test_silent_order_management_is_swept() -> None:
     """Rule 3: after five units quotes are pulled and what rests is cancelled, once per hold-off."""
     scene = Scene().ready()
