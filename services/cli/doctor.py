@@ -24,6 +24,9 @@ from services.cli.configuration import profile_file
 from services.cli.gather import is_held
 from services.cli.launch import listener
 from services.cli.stopping import reader_of
+from services.strategy import models
+from services.strategy.models import avellaneda_stoikov, glft
+from services.strategy.models.interface import Setup
 
 PYTHON_MIN: Final = (3, 11)
 DISK_FREE_MIN: Final = 1024**3  # bytes; a busy day of journals, logs and tapes is about a tenth of it
@@ -68,6 +71,7 @@ def looks(home: Home) -> Iterator[tuple[str, Callable[[], str]]]:
         yield "profiles", profiles
         return
     yield "configuration", lambda: f"profile {_settings(home).profile}, coins {', '.join(_settings(home).coins)}"
+    yield "strategy", lambda: strategy(_settings(home))
     yield "ports", lambda: ports(home)
     yield "keys", lambda: private_keys(home)
     yield "run directory", lambda: run_directory(home)
@@ -108,6 +112,17 @@ def profiles() -> str:
     """Before the first run there is nothing of a home to look at, only what it could be started from."""
     names = [config.load(profile_file(profile)).profile.value for profile in Profile]
     return f"{', '.join(names)}; `mm up` makes a home of one of them, and there is more to check then"
+
+
+def strategy(settings: Settings) -> str:
+    """Name the model; of one that solves its risk aversion, what came out for each coin."""
+    name = settings.strategy.model
+    models.load(name)
+    solve = {"glft": glft.gamma_of, "avellaneda_stoikov": avellaneda_stoikov.gamma_of}.get(name)
+    if solve is None:
+        return name
+    solved = (f"{coin} {solve(Setup.of(settings, coin)):.4g}" for coin in settings.coins)
+    return f"{name}; risk aversion per bp and order: {', '.join(solved)}"
 
 
 def ports(home: Home) -> str:

@@ -166,6 +166,20 @@ def fills(*, as_json: JsonOption = False, home: HomeOption = HOME) -> int:
 
 @app.command()
 @ending
+def why(
+    coin: Annotated[str | None, typer.Argument(help="All when left out.")] = None,
+    *,
+    as_json: JsonOption = False,
+    home: HomeOption = HOME,
+) -> int:
+    """Explain each quoted price, or why a side is not quoted."""
+    from services.cli.why import why as run  # noqa: PLC0415  # see the module's docstring
+
+    return run(_home(home), coin, as_json=as_json)
+
+
+@app.command()
+@ending
 def doctor(*, home: HomeOption = HOME) -> int:
     """Check machine, configuration, keys and venue."""
     from services.cli.doctor import doctor as run  # noqa: PLC0415  # see the module's docstring

@@ -19,6 +19,7 @@ from common.errors import ConfigFault
 from services.cli.configuration import changed, profile_file, toml_text
 from services.replay.page import IDENTITY_USD_MAX, page
 from services.replay.run import Report, Span, replay, span
+from services.strategy import models
 
 FASTEST: Final = "max"
 EX_OK, EX_BROKEN, EX_USAGE = 0, 1, 2
@@ -28,7 +29,9 @@ def main(words: list[str]) -> int:
     arguments = _arguments(words)
     out = Console(stderr=True)
     try:
-        settings = settings_of(arguments.config, arguments.set)
+        chosen = [f"strategy.model={arguments.strategy}"] if arguments.strategy else []
+        settings = settings_of(arguments.config, arguments.set + chosen)
+        models.load(settings.strategy.model)  # a name that is none is said before anything is played
         pace = _pace(arguments.speed)
         length = span(arguments.tape, settings)
         if arguments.seconds is not None:
@@ -63,6 +66,7 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("tape", type=Path, help="a recording: a file or a directory")
     parser.add_argument("--config", type=Path, default=profile_file(config.Profile.SIM))
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. strategy.levels=2")
+    parser.add_argument("--strategy", metavar="NAME", help="the same as --set strategy.model=NAME")
     parser.add_argument("--seconds", type=float, help="stop after so much recorded time")
     parser.add_argument("--seed", type=int, default=1, help="of latencies and deliveries")
     parser.add_argument("--speed", default=FASTEST, help="times real time, or max")

@@ -1,5 +1,6 @@
 """Each check tells what is wrong and what to do, and a home in order passes."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from common.halt import HaltDir
 from common.home import Home
 from common.instrument import Instrument
 from services.cli import doctor, exits
+from tests.market import with_settings
 from tests.services.cli.samples import BTC, made_home
 
 
@@ -43,6 +45,26 @@ def test_a_failed_check_fails_the_command(home: Home, capsys: pytest.CaptureFixt
     assert "FAILED" in capsys.readouterr().out
     with pytest.raises(ConfigFault, match=r"halted: operator; .*mm arm"):
         doctor.halt_directory(home)
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        ("glft", r"glft; risk aversion per bp and order: BTC 0\.0\d+, ETH 0\.0\d+$"),
+        ("avellaneda_stoikov", r"avellaneda_stoikov; risk aversion per bp and order: BTC 0\.\d+, ETH 0\.\d+$"),
+        ("symmetric", "symmetric$"),
+        ("tests.services.strategy.example_model", "tests.services.strategy.example_model$"),
+    ],
+)
+def test_what_the_strategy_solves_is_shown(model: str, told: str) -> None:
+    """Operators set a shift of the quotes; the number that the formulas want is derived, and shown here."""
+    assert re.match(told, doctor.strategy(with_settings("strategy", model=model)))
+
+
+def test_a_strategy_that_is_none_is_found() -> None:
+    """Before anything is started."""
+    with pytest.raises(ConfigFault, match=r"strategy\.model"):
+        doctor.strategy(with_settings("strategy", model="nonsense"))
 
 
 def test_an_open_passphrase_is_found(home: Home) -> None:

@@ -42,7 +42,13 @@ def test_a_wrong_change_is_named(change: str, words: str) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["/nonexistent"], [str(TAPE), "--speed", "fast"], [str(TAPE), "--speed", "0"], [str(TAPE), "--config", "/none"]],
+    [
+        ["/nonexistent"],
+        [str(TAPE), "--speed", "fast"],
+        [str(TAPE), "--speed", "0"],
+        [str(TAPE), "--config", "/none"],
+        [str(TAPE), "--strategy", "nonsense"],
+    ],
 )
 def test_bad_input_is_one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """The line says what was wrong."""
@@ -56,6 +62,7 @@ def test_a_report_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     """JSON for machines, a page for people, one line a coin in the terminal."""
     out = tmp_path / "out"
     words = [str(TAPE), "--seconds", "20", "--speed", "100000", "--out", str(out), "--set", "strategy.levels=1"]
+    words += ["--strategy", "symmetric"]
     assert main(words) == EX_OK
     report = msgspec.json.decode((out / "report.json").read_bytes(), type=Report)
     assert report.seconds == 20.0
