@@ -21,7 +21,7 @@ class Part:
 
 PARTS: Final = {
     "live": Part(live.measure, 110),
-    "approval": Part(approval.measure, 25),
+    "approval": Part(approval.measure, 50),
     "kill": Part(kill.measure, 200),
     "signature": Part(signature.measure, 3),
     "cores": Part(cores.measure, 25),

@@ -9,7 +9,7 @@ import asyncio
 import multiprocessing
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from time import monotonic_ns
 from typing import Final, Self
@@ -23,6 +23,7 @@ from common.actor import Ask, Boot, Effect, Post, Sign
 from common.halt import HaltDir
 from common.home import Home
 from common.hyperliquid.signing import SigningKey
+from common.hyperliquid.wire import Facts, FrameReader
 from common.journal import Journal
 from common.mesh import Mesh
 from common.messages import (
@@ -45,7 +46,7 @@ from common.messages import (
 )
 from common.messages.venue import OrderUpdate, Place
 from common.shell import Link, Parts, Shell
-from common.units import Nanos
+from common.units import SECOND, Nanos
 from common.wiring import Wiring
 from services.risk.core import Inbox, Risk
 from services.risk.signer import OrderSigner
@@ -53,6 +54,11 @@ from tests.bench.report import Table, spread
 from tests.services.risk import scene
 
 REQUESTS: Final = {2: 2_000, 12: 500}  # orders in one request -> how often: a bid and an ask; two whole ladders
+LOADS: Final = {
+    0: REQUESTS,
+    6_000: {2: 2_000},
+}  # market messages a second that risk hears -> REQUESTS
+FEED_S: Final = 0.002  # between two handfuls of them
 SHARES: Final = (0.5, 0.99, 0.999)
 PAUSE_S: Final = 0.005  # between an answer and the next request
 REST_S: Final = 0.002  # from a signature to the end of its orders
@@ -91,8 +97,12 @@ class World(scene.Scene):
 class QuickVenue(Link):
     """Risk's link to a venue without sockets, and its signer: what is signed is cancelled a moment later."""
 
-    def __init__(self, signer: OrderSigner) -> None:
+    def __init__(self, signer: OrderSigner, market_per_s: int) -> None:
         self._signer = signer
+        self._market_per_s = market_per_s
+        self._fed = 0
+        self._began_at = monotonic_ns()
+        self._reader = FrameReader(SETTINGS.instruments())
         self._world = World(self._on_news)
         self._oid = 0
 
@@ -103,6 +113,8 @@ class QuickVenue(Link):
     def start(self) -> None:
         self._tell(StreamUp(connection=1))
         self._speak()
+        if self._market_per_s:
+            self._feed()
 
     def post(self, effect: Post) -> None:
         self._tell(Posted(post_id=effect.post_id))
@@ -137,6 +149,21 @@ class QuickVenue(Link):
         self._world.live()
         asyncio.get_running_loop().call_later(UNIT_S, self._speak)
 
+    def _feed(self) -> None:
+        """Read as many frames of best bid and offer as are due: a quiet market that speaks a lot."""
+        self._world.look()
+        due = (monotonic_ns() - self._began_at) * self._market_per_s // SECOND
+        for number in range(self._fed, due):
+            size = 1 + number % 7
+            levels = [{"px": str(price), "sz": str(size), "n": 1} for price in (59_999, 60_001)]
+            data = {"coin": "BTC", "time": self._world.venue_ms, "bbo": levels}
+            frame = self._reader.read(msgspec.json.encode({"channel": "bbo", "data": data}), self._world.now)
+            assert isinstance(frame, Facts)
+            for message in frame.messages:
+                self._tell(message)
+        self._fed = due
+        asyncio.get_running_loop().call_later(FEED_S, self._feed)
+
     def _on_news(self, message: Message) -> None:
         if isinstance(message, VenueTime | Book | AssetContext):
             self._tell(message)
@@ -150,12 +177,12 @@ def _wires(folder: Path) -> dict[str, Wiring]:
     return {name: Wiring(run=folder, certificate=curve.load(Home(folder), name)) for name in curve.NAMES}
 
 
-def serve_risk(folder: Path) -> None:
+def serve_risk(folder: Path, market_per_s: int) -> None:
     """Be risk until somebody ends this process."""
     wires = _wires(folder)
     halt = HaltDir(folder / "halt")
     boot = Boot(epoch=7, started_at=Nanos(monotonic_ns()), build="b", pid=os.getpid())
-    venue = QuickVenue(OrderSigner(SETTINGS, KEY, halt, lambda: Nanos(monotonic_ns())))
+    venue = QuickVenue(OrderSigner(SETTINGS, KEY, halt, lambda: Nanos(monotonic_ns())), market_per_s)
     journal = Journal(folder / "risk.sqlite", SETTINGS.journal.sync)
 
     async def live() -> int:
@@ -261,12 +288,12 @@ class Asker:
         self._timer = asyncio.get_running_loop().call_later(UNIT_S, self._speak)
 
 
-async def round_trips(run: Path) -> dict[int, tuple[list[float], int]]:
+async def round_trips(run: Path, requests: Mapping[int, int]) -> dict[int, tuple[list[float], int]]:
     """Return by size of the request how long approvals took, in us, and how many orders were refused."""
     asker = Asker(run)
     await asyncio.wait_for(asker.ready(), READY_S_MAX)
     found: dict[int, tuple[list[float], int]] = {}
-    for orders, count in REQUESTS.items():
+    for orders, count in requests.items():
         times: list[float] = []
         refused = 0
         for _ in range(count):
@@ -281,24 +308,34 @@ async def round_trips(run: Path) -> dict[int, tuple[list[float], int]]:
     return found
 
 
-def measure() -> Iterator[Table]:
+def under_load(market_per_s: int) -> dict[int, tuple[list[float], int]]:
+    """Measure with a risk that hears so much of the market."""
     with tempfile.TemporaryDirectory(prefix="bl") as name:
         folder = Path(name)
         Home(folder).prepare()
         curve.prepare(Home(folder))
-        risk = multiprocessing.get_context("spawn").Process(target=serve_risk, args=(folder,))
+        risk = multiprocessing.get_context("spawn").Process(target=serve_risk, args=(folder, market_per_s))
         risk.start()
         try:
-            found = uvloop.run(round_trips(folder))
+            return uvloop.run(round_trips(folder, LOADS[market_per_s]))
         finally:
             risk.terminate()
             risk.join()
-    rows = [(f"{orders} orders in the request", *spread(times, SHARES)) for orders, (times, _) in found.items()]
-    refused = sum(count for _, count in found.values())
+
+
+def measure() -> Iterator[Table]:
+    rows, refused = [], 0
+    late_us = SETTINGS.orders.approval_timeout_ms * 1_000
+    for market_per_s in LOADS:
+        for orders, (times, vetoed) in under_load(market_per_s).items():
+            late = sum(time > late_us for time in times) / len(times)
+            rows.append((f"{orders} orders, {market_per_s:,} market messages/s", *spread(times, SHARES), f"{late:.2%}"))
+            refused += vetoed
     notes = (
         "order_management's send -> answer decoded for its core; risk judges, journals (sync normal), signs, answers",
         f"two processes, a request {PAUSE_S * 1_000:.0f} ms after each answer; rate limits lifted; the venue is played",
-        f"{refused} requests with a refusal are not in the figures",
+        "market messages are frames of best bid and offer, read and judged by risk; targets 1, 10, 25 ms",
+        f"{refused} requests with a refusal are not in the figures; late: after {late_us // 1_000} ms, then a veto",
     )
-    columns = ("one approval, us", "count", "p50", "p99", "p99.9", "max")
+    columns = ("one approval, us", "count", "p50", "p99", "p99.9", "max", "late")
     yield Table(title="Approval round trip over ZeroMQ", columns=columns, rows=rows, notes=notes)
