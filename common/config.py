@@ -15,7 +15,7 @@ from msgspec import Meta
 from common.delays import Latency, UniformDelay
 from common.errors import ConfigFault
 from common.instrument import Instrument
-from common.sections import Alerts, Count, Estimation, Kill, Positive, Share, Strategy, Usd
+from common.sections import Alerts, Count, Drill, Estimation, Kill, Positive, Share, Strategy, Usd
 from common.units import MILLISECOND, Nanos
 
 MESH_SERVICES: Final = (
@@ -279,6 +279,7 @@ class Settings(Section, frozen=True, kw_only=True):
     strategy: Strategy = Strategy()
     budget: Budget = Budget()
     journal: Journal = Journal()
+    drill: Drill = Drill()
     crash_budget: CrashBudget = CrashBudget()
     keys: Keys = Keys()
     cpu: Cpu = Cpu()

@@ -102,3 +102,9 @@ def largest_shift(orders_at_limit: float) -> float:
     However large the risk aversion, the inventory's part of a half-spread is half of what one order moves the quotes.
     """
     return floor(orders_at_limit * 2 * 999) / 1_000
+
+
+class Drill(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long a passed drill of these limits is good for; the sim profile needs none."""
+
+    max_age_days: Annotated[int, Meta(ge=1, le=90)] = 30

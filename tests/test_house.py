@@ -29,6 +29,8 @@ TESTED_TOGETHER: Final = {
     "services/order_management": "tests/services/order_management/test_core.py",
     "services/risk": "tests/services/risk/test_core.py",
     "services/venue_sim": "tests/services/venue_sim/test_core.py",
+    # What a trial provokes, a whole mesh has to show: tests/mesh/test_drill.py.
+    "services/cli/drill": "tests/services/cli/drill/test_run.py",
 }
 CHANCE_AND_CLOCK: Final = {
     *("time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "utcnow", "today"),

@@ -21,7 +21,8 @@ from common.config import Profile, Settings
 from common.errors import ConfigFault, PeerFault
 from common.home import SERVICES, Home
 from common.process import only_instance
-from services.cli.configuration import ROOT, Effective, Overrides, effective
+from services.cli.configuration import ROOT, Effective, Overrides, effective, profile_file
+from services.cli.drill import results
 from services.cli.exits import Refused
 from services.cli.gather import is_held
 from services.cli.supervision import Supervisor
@@ -75,6 +76,9 @@ def configure(home: Home, path: Path, overrides: Overrides) -> Effective:
     chosen = effective(path, overrides)
     if chosen.settings.profile is not Profile.SIM:
         _require_keys(home, chosen.settings)
+        named = path == profile_file(chosen.settings.profile)
+        source = f"--profile {chosen.settings.profile}" if named else f"--config {path}"
+        results.require(home, chosen.settings, f"mm drill {source} --home {home.path}")
     return chosen
 
 

@@ -189,6 +189,39 @@ def doctor(*, home: HomeOption = HOME) -> int:
 
 @app.command()
 @ending
+def drill(
+    *,
+    only: Annotated[str | None, typer.Option(help="Some controls, as in C3,C12.")] = None,
+    as_json: JsonOption = False,
+    home: HomeOption = HOME,
+    profile: Annotated[Profile, typer.Option(help="Whose limits: a file of deploy/.")] = Profile.SIM,
+    config: Annotated[Path | None, typer.Option("--config", help="A configuration file instead of --profile.")] = None,
+) -> int:
+    """Trip every control on a throwaway mesh and keep the results; 0 when all tripped."""
+    from services.cli.configuration import profile_file  # noqa: PLC0415  # see the module's docstring
+    from services.cli.drill.run import drill as run  # noqa: PLC0415  # same
+
+    return run(_home(home), config or profile_file(profile), only, as_json=as_json)
+
+
+@app.command()
+@ending
+def selfassess(
+    *,
+    out: Annotated[Path | None, typer.Option(help="File of the report; stdout without it.")] = None,
+    home: HomeOption = HOME,
+    profile: Annotated[Profile, typer.Option(help="Whose limits: a file of deploy/.")] = Profile.SIM,
+    config: Annotated[Path | None, typer.Option("--config", help="A configuration file instead of --profile.")] = None,
+) -> int:
+    """Report each control with its rule, owner, test, metric and last drill."""
+    from services.cli.configuration import profile_file  # noqa: PLC0415  # see the module's docstring
+    from services.cli.selfassess import selfassess as run  # noqa: PLC0415  # same
+
+    return run(_home(home), config or profile_file(profile), out)
+
+
+@app.command()
+@ending
 def record(
     *,
     seconds: Annotated[float, typer.Option(min=0, help="How long.")],

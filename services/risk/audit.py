@@ -5,7 +5,8 @@ Rules
      when something depends on it.
   2. One question of a kind at a time; a failed one is repeated after 1, 2, 4 s. No answer is never an empty answer.
   3. All questions together stay within this process's share of the venue's weight a minute; routine ones leave
-     a third of it for urgent ones.
+     a third of it for urgent ones, and questions by cloid what three lists of open orders cost: a halt is proven by
+     lists, however many orders are in doubt.
 """
 
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ class Kind(StrEnum):
 # Venue rule: weight of each question; fills cost one more for every 20 in the answer.
 WEIGHTS: Final = {Kind.META: 20, Kind.ACCOUNT: 2, Kind.ORDERS: 20, Kind.FILLS: 25, Kind.REQUESTS: 20}
 STATUS_WEIGHT: Final = 2
+LISTS_RESERVE: Final = 3.0 * WEIGHTS[Kind.ORDERS]
 PERIODS: Final = {
     Kind.ACCOUNT: Nanos(5 * SECOND),
     Kind.ORDERS: Nanos(10 * SECOND),
@@ -97,7 +99,7 @@ class Audit:
                 continue
             if kind is Kind.FILLS and fills_since is None:
                 continue
-            if not self._afford(WEIGHTS[kind], turn.urgent, now):
+            if not self._afford(WEIGHTS[kind], 0.0 if turn.urgent else self._reserve, now):
                 continue
             turn.query_id, turn.asked_at, turn.urgent = self._next_id(), now, False
             turn.due_at = Nanos(now + PERIODS[kind]) if kind in PERIODS else None
@@ -139,7 +141,7 @@ class Audit:
                 break
             if cloid in self._status_at or cloid in self._statuses.values():
                 continue
-            if not self._afford(STATUS_WEIGHT, urgent=True, now=now):
+            if not self._afford(STATUS_WEIGHT, LISTS_RESERVE, now):
                 break
             query_id = self._next_id()
             self._statuses[query_id] = cloid
@@ -147,8 +149,7 @@ class Audit:
             asks.append(Ask(query_id, OrderStatusQuery(cloid)))
         return asks
 
-    def _afford(self, weight: int, urgent: bool, now: Nanos) -> bool:
-        reserve = 0.0 if urgent else self._reserve
+    def _afford(self, weight: int, reserve: float, now: Nanos) -> bool:
         if self._budget.has(weight + reserve, now):
             return self._budget.take(weight, now)
         self._dry_until = Nanos(now + SOON)
