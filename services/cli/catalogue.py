@@ -84,8 +84,8 @@ _ROWS: Final = (
         23,
         "Alert within five seconds",
         "RTS 6 art. 16",
-        "services/metrics/core.py",
-        "tests/services/metrics/test_core.py",
+        "services/metrics/alerts.py",
+        "tests/services/metrics/test_alerts.py",
     ),
     (
         24,
@@ -105,7 +105,12 @@ _ROWS: Final = (
     ),
     (28, "A gate that is itself checked", "ours", "services/risk/signer.py", "tests/services/risk/test_signer.py"),
 )
-_METRICS: Final = {21: "mm_halt_contained", 23: "mm_alert_path_age_seconds", 24: "mm_risk_findings_total", 25: "mm_service_state"}
+_METRICS: Final = {
+    21: "mm_halt_contained",
+    23: "mm_alerts_total",
+    24: "mm_risk_findings_total",
+    25: "mm_service_state",
+}
 CONTROLS: Final = tuple(
     Control(number=number, title=title, rule=rule, owner=owner, test=test, metric=_METRICS.get(number, ""))
     for number, title, rule, owner, test in _ROWS
