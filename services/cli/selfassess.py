@@ -1,4 +1,4 @@
-"""`mm selfassess`: the yearly paper of a house that trades by machine, written by the machine. Pure but for files.
+"""`mm selfassess`: what the controls are, which rules ask for them, and when each was seen to work.
 
 Each control with the rule that asks for it, its owner, its tests, its metric, and when it last tripped in a drill.
 Rules

@@ -1,4 +1,4 @@
-"""Controls trip in the real mesh, each by what is there to provoke it; one that cannot trip fails the drill."""
+"""Controls trip in the real mesh when they are provoked; one that cannot trip fails the drill."""
 
 import json
 import os

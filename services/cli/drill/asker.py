@@ -1,4 +1,4 @@
-"""An order_management gone mad: asks risk, with that service's own key, for orders of the drill's making.
+"""An order_management gone mad: asks risk for orders of the drill's making, with that service's key.
 
 What risk signs for it is never posted, so nothing of it may ever show at the venue.
 """

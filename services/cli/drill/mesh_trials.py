@@ -1,4 +1,4 @@
-"""Things that go wrong around the mesh, and what must follow: at the venue, in the posture, in the halt directory.
+"""What goes wrong around the mesh, and what must follow at the venue, in posture or halt directory.
 
 Each returns its evidence. What is done by hand at the venue is undone, so that the next one starts from quotes.
 """

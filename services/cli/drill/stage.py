@@ -1,4 +1,4 @@
-"""A throwaway mesh to drill on: real processes, a local venue that breaks on request, these very limits.
+"""A throwaway mesh to drill on: real processes, a venue that breaks on request, these very limits.
 
 Rules
   1. Its home, its sockets and its ports are its own; they are gone afterwards, and so are its processes.

@@ -1,4 +1,4 @@
-"""The self-assessment says what was proven, for which limits and when; what was not is missing, stale or failed."""
+"""The self-assessment says what was proven, for which limits and when, and what was not."""
 
 from pathlib import Path
 

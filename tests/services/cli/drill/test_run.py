@@ -1,4 +1,4 @@
-"""What a drill consists of, and when it passes; that controls really trip is for tests/mesh/test_drill.py."""
+"""What a drill consists of, and when it passes; that controls trip is for tests/mesh/test_drill.py."""
 
 import json
 import tomllib
