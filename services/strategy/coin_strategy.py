@@ -26,6 +26,7 @@ from common.messages import (
     FeedHealth,
     Fill,
     FlowEstimate,
+    LiveOrders,
     MarkoutEstimate,
     Position,
     PostureLevel,
@@ -38,6 +39,7 @@ from common.messages import (
 from common.touch import Touch
 from common.units import MICROS_PER_USD, SECOND, Lots, Millis, Nanos, Side
 from services.strategy.beliefs import Beliefs, Slow
+from services.strategy.echo import Echo
 from services.strategy.ladder import UNLIMITED, Allowance, Grid, components, ladder
 from services.strategy.market import Market
 from services.strategy.models.interface import Model, Setup, View
@@ -46,7 +48,7 @@ from services.strategy.reasons import Reason
 from services.strategy.sweep_guard import SweepGuard
 from services.strategy.time_shares import TimeShares
 
-Fact: TypeAlias = Book | TopOfBook | Estimate | FeedHealth | Position | Exposure | Fill | Slow
+Fact: TypeAlias = Book | TopOfBook | LiveOrders | Estimate | FeedHealth | Position | Exposure | Fill | Slow
 
 SHRINK_FROM: Final = 0.5  # of the limit
 SHARES_EVERY: Final = Nanos(1 * SECOND)  # people read them
@@ -84,6 +86,7 @@ class CoinStrategy:
         self._validity = settings.liveness.units(settings.liveness.valid_until)
         self._touch: Touch | None = None
         self._visible: dict[Side, Lots] = dict.fromkeys(Side, UNLIMITED)  # by the last book, all levels together
+        self._echo = Echo()
         self._heard_at = boot.started_at  # newest reception of a book or top of book
         self._estimate: Estimate | None = None
         self._health: FeedHealth | None = None
@@ -99,6 +102,8 @@ class CoinStrategy:
         match message:
             case Book() | TopOfBook():
                 self._on_touch(message, now)
+            case LiveOrders():
+                self._echo.on_orders(message)
             case Estimate():
                 self._estimate = message
             case FeedHealth():
@@ -151,6 +156,7 @@ class CoinStrategy:
         touch = Touch.of(message)
         self._heard_at = max(self._heard_at, min(touch.received_at, now))
         if isinstance(message, Book):
+            self._echo.on_book(message)
             self._visible = {
                 Side.BUY: Lots(sum(lots for _, lots in message.bids)),
                 Side.SELL: Lots(sum(lots for _, lots in message.asks)),
@@ -174,6 +180,8 @@ class CoinStrategy:
             return Reason.WARMING_UP
         if not self._touch.two_sided:
             return Reason.ONE_SIDED_BOOK
+        if self._echo.is_all():
+            return Reason.ECHO
         if market is None or not market.is_sane(self._gap_bps):
             return Reason.BAD_ESTIMATE
         if self._position is None or self._exposure is None or now - self._exposure_at >= self._exposure_age_max:

@@ -16,6 +16,7 @@ from common.config import Settings
 from common.messages import (
     ArrivalEstimate,
     FlowEstimate,
+    LiveOrders,
     MarkoutEstimate,
     Posture,
     PostureLevel,
@@ -30,7 +31,7 @@ from services.strategy.coin_strategy import CoinStrategy, Fact
 from services.strategy.reasons import Reason
 
 # An Estimate comes with every change of the market: these count with the next one.
-Waiting: TypeAlias = ArrivalEstimate | FlowEstimate | MarkoutEstimate | VolatilityEstimate
+Waiting: TypeAlias = ArrivalEstimate | FlowEstimate | LiveOrders | MarkoutEstimate | VolatilityEstimate
 Inbox: TypeAlias = Wake | Stopping | Posture | Fact
 
 

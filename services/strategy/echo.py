@@ -1,4 +1,4 @@
-"""Whether a book is more than the echo of our own orders: when all others leave, what is left is no market.
+"""Whether a book is more than our own orders: when all others leave, what is left is no market.
 
 Rules
   1. A side of the newest whole book is alive when some shown level holds more than our own orders at that price.

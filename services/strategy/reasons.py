@@ -17,6 +17,7 @@ class Reason(StrEnum):
     STALE_ESTIMATE = "stale_estimate"
     WARMING_UP = "warming_up"  # the estimators have not seen `estimation.warm_up_ms` of this market yet
     ONE_SIDED_BOOK = "one_sided_book"
+    ECHO = "echo"  # on one side at least the book holds our own orders alone: nobody makes a market here
     BAD_ESTIMATE = "bad_estimate"  # not positive and finite, or further from the mid than `risk.reference_gap_bps`
     NO_EXPOSURE = "no_exposure"  # position never heard, or risk's exposure not for `liveness.posture_unheard` units
     POSITION_UNPROVEN = "position_unproven"

@@ -35,11 +35,15 @@ def test_a_span_counts_what_there_is(tmp_path: Path) -> None:
 
 @pytest.mark.data
 @pytest.mark.truth
-def test_a_recorded_day_with_an_outage_is_played_to_its_end() -> None:
-    """Set C, whose recorder was cut off for 250 s: nothing halts, and the money is explained to 1e-6."""
+def test_the_outage_of_a_recording_is_a_time_without_quotes() -> None:
+    """Set C, whose recorder was cut off for 250 s: quotes are pulled, come back, and the money is explained to 1e-6."""
     path = data_file("C_hl_reconnect_20250903")
     report = play(path, span(path, SETTINGS).seconds)
     assert 530 < report.seconds < 545
+    long = [gap for gap in report.absences if gap.until_s - gap.from_s > 200]
+    sides = {(coin, side) for coin in ("BTC", "ETH") for side in ("bid", "ask")}
+    assert {(gap.coin, gap.side) for gap in long} == sides
+    for coin in report.coins:
+        assert 0.1 < coin.uptime_both < 0.6
     assert abs(report.identity_error_usd) <= 1e-6
     assert report.halted == ()
-    assert sum(coin.fills for coin in report.coins) > 0

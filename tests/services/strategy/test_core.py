@@ -8,6 +8,7 @@ import pytest
 from common.actor import Exit
 from common.config import Coin, Settings
 from common.messages import FeedHealth, PostureLevel, QuoteShares, QuoteTarget, ServiceState, Stopping
+from common.units import Lots, Millis, Side
 from services.strategy.core import Inbox, Strategy
 from services.strategy.reasons import Reason
 from tests.market import BID, BOOT, SETTINGS, at, book, top
@@ -28,6 +29,7 @@ from tests.services.strategy.facts import (
     shifted,
     story,
 )
+from tests.services.strategy.test_echo import ours
 
 
 def with_parameters(settings: Settings, **parameters: float) -> Settings:
@@ -238,6 +240,18 @@ def test_never_crossing_the_newest_book() -> None:
     assert [q.ticks for q in target.asks] == [1_130_460, 1_130_690]
     script.send(top(1.2, bid=1_131_000, ask=1_131_010))
     assert [q.ticks for q in last(script).asks] == [1_131_010]
+
+
+def test_a_book_of_our_own_orders_is_no_market() -> None:
+    """When everybody else has left, what is there is our own echo; one lot of somebody else is a market again."""
+    shown = book(1.2)
+    (bid, lots), ask = shown.bids[0], shown.asks[0]
+    alone = msgspec.structs.replace(shown, bids=((bid, lots),), asks=(ask,))
+    own = ours((Side.BUY, bid, lots))
+    script = story().ignore().send(own, alone)
+    assert reasons(script) == (Reason.ECHO, Reason.ECHO)
+    others = msgspec.structs.replace(alone, bids=((bid, Lots(lots + 1)),), venue_ms=Millis(alone.venue_ms + 1))
+    assert reasons(script.send(others)) == ("", "")
 
 
 def test_an_older_view_is_no_price() -> None:
