@@ -97,8 +97,8 @@ def query_body(query: Query, account: str, *, since_ms: int = 0, until_ms: int |
             return {"type": "clearinghouseState", "user": account}
         case TransfersQuery(user, begin_ms):
             return {"type": "userNonFundingLedgerUpdates", "user": user, "startTime": begin_ms}
-        case UserRoleQuery():
-            return {"type": "userRole", "user": account}
+        case UserRoleQuery(user):
+            return {"type": "userRole", "user": user or account}
         case FillsQuery():
             return {"type": "userFillsByTime", "user": account, **_span(since_ms, until_ms)}
         case RateLimitQuery():

@@ -88,7 +88,9 @@ class TransfersQuery(msgspec.Struct, frozen=True, tag=True):
 
 
 class UserRoleQuery(msgspec.Struct, frozen=True, tag=True):
-    """What the address that we ask about is to the venue."""
+    """What an address is to the venue; the account's own one when none is named."""
+
+    user: str = ""
 
 
 AccountQueries: TypeAlias = AccountQuery | FillsQuery | FundingQuery | TransfersQuery | RateLimitQuery | UserRoleQuery

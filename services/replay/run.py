@@ -23,7 +23,7 @@ from common.units import MICROS_PER_USD, MILLISECOND, SECOND, Nanos
 from services.replay.absences import Absence, Absences
 from services.replay.measures import CoinMeasure, CoinReport
 from services.replay.seating import ORDER, seats
-from services.replay.venue_link import ACCOUNT, EPOCH_MS, OPERATOR, recorded
+from services.replay.venue_link import ACCOUNT, AGENTS, EPOCH_MS, OPERATOR, recorded
 from services.venue_sim.recordings import Recording
 
 SLICE: Final = Nanos(1 * SECOND)  # between two looks: one point of the curves, and what was published is let go
@@ -77,7 +77,7 @@ def replay(
     """Play `length` of the recording; `progress` hears the seconds done."""
     venue = recorded(settings, random.Random(f"{seed}/venue"), path, say)
     simulation = Simulation(
-        seats=seats(settings, ACCOUNT, OPERATOR),
+        seats=seats(settings, ACCOUNT, OPERATOR, AGENTS),
         venue=venue,
         network=Network(random.Random(f"{seed}/network")),
         unit=settings.liveness.units(1),

@@ -1,5 +1,6 @@
 """All cores of the order path, wired for one process; each can be rebuilt from its records."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
@@ -16,11 +17,13 @@ from services.strategy import core as strategy
 ORDER: Final = ("risk", "canceller", "order_management", "market_data", "estimation", "strategy")  # of starting
 
 
-def seats(settings: Settings, account: str, operator: str) -> dict[str, Seat]:
+def seats(settings: Settings, account: str, operator: str, agents: Mapping[str, str]) -> dict[str, Seat]:
     """Return every actor of the order path by name."""
     verify = partial(arming.verify_command, operator)
     return {
-        "risk": Seat(inbox=risk.Inbox, build=lambda boot, rows: risk.Risk(settings, boot, account, rows, verify)),
+        "risk": Seat(
+            inbox=risk.Inbox, build=lambda boot, rows: risk.Risk(settings, boot, account, rows, verify, agents=agents)
+        ),
         "canceller": Seat(
             inbox=canceller.Inbox,
             build=lambda boot, rows: canceller.Canceller(settings, boot, account, tuple(rows)),

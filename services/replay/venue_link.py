@@ -46,6 +46,7 @@ LATENCY_MS: Final = (5, 60)  # each way, drawn anew for each message
 ACCOUNT: Final = "0x" + "ab" * 20
 OPERATOR: Final = "0x" + "0e" * 20
 KEYS: Final = {"risk": SigningKey(b"\x01" * 32), "canceller": SigningKey(b"\x02" * 32)}
+AGENTS: Final = {name: key.address for name, key in KEYS.items()}
 
 Arrival = tuple[Nanos, str, Message]
 
@@ -277,6 +278,5 @@ def recorded(settings: Settings, chance: random.Random, path: Path, say: Callabl
 
 
 def _plan(settings: Settings, chance: random.Random) -> Plan:
-    agents = {name: key.address for name, key in KEYS.items()}
-    public = PublicKeys(account=ACCOUNT, agents=agents, operator=OPERATOR)
+    public = PublicKeys(account=ACCOUNT, agents=AGENTS, operator=OPERATOR)
     return plan_of(settings, public, seed=chance.getrandbits(16))

@@ -48,7 +48,9 @@ def build(context: process.Context) -> Parts:
 
     verify_arm = partial(arming.verify_command, context.public.operator)
     return Parts(
-        actor=Risk(settings, context.boot, context.account, context.rows, verify_arm), link=link, signer=signer
+        actor=Risk(settings, context.boot, context.account, context.rows, verify_arm, agents=context.public.agents),
+        link=link,
+        signer=signer,
     )
 
 

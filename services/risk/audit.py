@@ -1,8 +1,8 @@
 """Risk's own questions to the venue: when each is due, and what they may cost together.
 
 Rules
-  1. Account state every 5 s, open orders every 10 s, own fills every 30 s, the request budget every minute; sooner
-     when something depends on it.
+  1. Account state every 5 s, open orders every 10 s, own fills every 30 s, the request budget and one of our keys every
+     minute; sooner when something depends on it.
   2. One question of a kind at a time; a failed one is repeated after 1, 2, 4 s. No answer is never an empty answer.
   3. All questions together stay within this process's share of the venue's weight a minute; routine ones leave
      a third of it for urgent ones, and questions by cloid what three lists of open orders cost: a halt is proven by
@@ -25,6 +25,7 @@ from common.messages.venue import (
 )
 from common.rate import TokenBucket
 from common.units import MILLISECOND, SECOND, Millis, Nanos
+from services.risk.agents import Agents
 
 OVERLAP_MS: Final = 60_000  # info servers lag behind each other; fills are counted once anyway
 STATUS_PAUSE: Final = Nanos(SECOND)  # between two questions for the same order
@@ -42,10 +43,11 @@ class Kind(StrEnum):
     ORDERS = "orders"
     FILLS = "fills"
     REQUESTS = "requests"
+    AGENTS = "agents"
 
 
 # Venue rule: weight of each question; fills cost one more for every 20 in the answer.
-WEIGHTS: Final = {Kind.META: 20, Kind.ACCOUNT: 2, Kind.ORDERS: 20, Kind.FILLS: 25, Kind.REQUESTS: 20}
+WEIGHTS: Final = {Kind.META: 20, Kind.ACCOUNT: 2, Kind.ORDERS: 20, Kind.FILLS: 25, Kind.REQUESTS: 20, Kind.AGENTS: 60}
 STATUS_WEIGHT: Final = 2
 LISTS_RESERVE: Final = 3.0 * WEIGHTS[Kind.ORDERS]
 PERIODS: Final = {
@@ -53,6 +55,7 @@ PERIODS: Final = {
     Kind.ORDERS: Nanos(10 * SECOND),
     Kind.FILLS: Nanos(30 * SECOND),
     Kind.REQUESTS: Nanos(60 * SECOND),
+    Kind.AGENTS: Nanos(60 * SECOND),
 }
 
 
@@ -70,7 +73,8 @@ class Turn:
 class Audit:
     """Gives out questions; told of every answer by its id."""
 
-    def __init__(self, weight_per_minute: int, started_at: Nanos) -> None:
+    def __init__(self, weight_per_minute: int, started_at: Nanos, agents: Agents) -> None:
+        self._agents = agents
         self._budget = TokenBucket(per_second=weight_per_minute / 60, burst=weight_per_minute)
         self._reserve = weight_per_minute / 3
         self._turns = {kind: Turn(due_at=started_at if kind in PERIODS else None) for kind in Kind}
@@ -97,7 +101,7 @@ class Audit:
                 turn.query_id = None
             if turn.due_at is None or turn.due_at > now or turn.query_id is not None:
                 continue
-            if kind is Kind.FILLS and fills_since is None:
+            if (kind is Kind.FILLS and fills_since is None) or (kind is Kind.AGENTS and not self._agents):
                 continue
             if not self._afford(WEIGHTS[kind], 0.0 if turn.urgent else self._reserve, now):
                 continue
@@ -159,8 +163,7 @@ class Audit:
         self._query_id += 1
         return self._query_id
 
-    @staticmethod
-    def _query(kind: Kind, fills_since: Millis | None) -> Query:
+    def _query(self, kind: Kind, fills_since: Millis | None) -> Query:
         match kind:
             case Kind.META:
                 return MetaQuery()
@@ -170,6 +173,8 @@ class Audit:
                 return OpenOrdersQuery()
             case Kind.REQUESTS:
                 return RateLimitQuery()
+            case Kind.AGENTS:
+                return self._agents.query()
             case Kind.FILLS:
                 assert fills_since is not None
                 return FillsQuery(Millis(fills_since - OVERLAP_MS))

@@ -12,8 +12,8 @@ Rules
   8. Halted and contained: what is held is sold where the configuration says so (flatten.py).
 """
 
-from collections.abc import Iterable
-from typing import Final, TypeAlias, assert_never
+from collections.abc import Iterable, Mapping
+from typing import Final, TypeAlias
 
 from common.actor import Boot, Effect, Exit
 from common.config import Settings
@@ -48,17 +48,12 @@ from common.messages import (
     StreamFills,
     StreamUp,
     TopOfBook,
-    VenueAccount,
-    VenueFills,
-    VenueMeta,
-    VenueOpenOrders,
-    VenueOrderStatus,
-    VenueRateLimit,
     VenueTime,
     Wake,
 )
 from common.units import MILLISECOND, SECOND, Millis, Nanos
 from services.risk import agreement
+from services.risk.agents import Agents
 from services.risk.approvals import Approvals, Refusal, Waiting
 from services.risk.bulletin import Bulletin
 from services.risk.facts import Facts
@@ -69,7 +64,7 @@ from services.risk.kill import Burner
 from services.risk.monitors.panel import Panel
 from services.risk.own_actions import OwnActions
 from services.risk.posture import Cause
-from services.risk.venue_watch import VenueWatch
+from services.risk.venue_watch import Answer, VenueWatch
 
 Inbox: TypeAlias = (
     Wake
@@ -96,12 +91,7 @@ Inbox: TypeAlias = (
     | AssetContext
     | OrderUpdates
     | StreamFills
-    | VenueOpenOrders
-    | VenueOrderStatus
-    | VenueFills
-    | VenueAccount
-    | VenueMeta
-    | VenueRateLimit
+    | Answer
     | QueryFailed
     | Posted
     | PostFailed
@@ -119,7 +109,14 @@ class Risk:
     """Holds the parts together; see the modules beside it."""
 
     def __init__(
-        self, settings: Settings, boot: Boot, account: str, rows: Iterable[Message], verify_arm: VerifyArm
+        self,
+        settings: Settings,
+        boot: Boot,
+        account: str,
+        rows: Iterable[Message],
+        verify_arm: VerifyArm,
+        *,
+        agents: Mapping[str, str],
     ) -> None:
         self._facts = Facts(settings, account, started_at=boot.started_at, build=boot.build)
         for row in rows:
@@ -133,7 +130,7 @@ class Risk:
         self._approvals = Approvals(self._facts, boot.epoch)
         self._own = OwnActions(self._facts)
         self._halting = Halting(self._facts, self._own, verify_arm, boot.epoch)
-        self._watch = VenueWatch(self._facts, self._own, self._halting, boot.started_at)
+        self._watch = VenueWatch(self._facts, self._own, self._halting, boot.started_at, Agents(account, agents))
         self._comparison = agreement.Comparison(settings)
         self._panel = Panel(self._facts)
         self._bulletin = Bulletin(self._facts, self._approvals, boot, settings.liveness.units(1))
@@ -205,14 +202,10 @@ class Risk:
                 return self._on_trouble(message, now)
             case StreamUp() | StreamDown() | VenueTime() | OrderUpdates() | StreamFills():
                 return self._watch.on_stream(message, now)
-            case (
-                VenueOpenOrders() | VenueOrderStatus() | VenueFills() | VenueAccount() | VenueMeta() | VenueRateLimit()
-            ):
-                return self._watch.on_answer(message, now)
             case Posted():
                 return self._watch.report(self._own.on_posted(message, now), now)
-            case _:
-                assert_never(message)
+            case _:  # what is left is an Answer
+                return self._watch.on_answer(message, now)
 
     # --- approvals -----------------------------------------------------------------------------------
 
@@ -367,6 +360,7 @@ class Risk:
 
     def _causes(self, now: Nanos) -> list[Cause]:
         causes = agreement.causes(self._facts, now) + self._panel.causes() + self._comparison.causes()
+        causes += self._watch.agents.causes()
         causes += self._halting.causes()
         closed = self._closed(now)
         if closed is not None:

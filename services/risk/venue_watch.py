@@ -6,11 +6,12 @@ Rules
   3. A list of open orders is the moment to cancel: what must not be there in a halt (of all or of its coin), while
      stopping, when order_management or the canceller is silent, or because it is older than this memory (the home
      was lost).
+  4. A key that the venue does not take for an agent of ours any more pulls quotes, and kills when it says so twice.
 """
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Final, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from common.actor import Ask, Effect, Exit, Record, Send
 from common.cloid import is_ours
@@ -30,10 +31,12 @@ from common.messages import (
     VenueOrderStatus,
     VenueRateLimit,
     VenueTime,
+    VenueUserRole,
 )
 from common.messages.venue import VenueOrder
-from common.units import MILLISECOND, Millis, Nanos
+from common.units import MILLISECOND, SECOND, Millis, Nanos
 from services.risk import agreement
+from services.risk.agents import Agents
 from services.risk.audit import Audit, Kind
 from services.risk.exposure_ledger import Finding
 from services.risk.facts import Facts
@@ -44,16 +47,23 @@ from services.risk.recovery import Recovery, universe_fault
 
 FILLS_BACK_MS: Final = 86_400_000  # after a longer absence older fills are the account state's alone
 REVOKE: Final = "revoke the agents of risk and canceller at once"
+AGENT_AGAIN: Final = Nanos(2 * SECOND)  # before a key that is not approved is asked for again
+
+Answer: TypeAlias = (
+    VenueOpenOrders | VenueOrderStatus | VenueFills | VenueAccount | VenueMeta | VenueRateLimit | VenueUserRole
+)
+Undated: TypeAlias = VenueMeta | VenueRateLimit | VenueUserRole
 
 
 class VenueWatch:
     """Hears and asks; `findings` counts what did not fit."""
 
-    def __init__(self, facts: Facts, own: OwnActions, halting: Halting, started_at: Nanos) -> None:
+    def __init__(self, facts: Facts, own: OwnActions, halting: Halting, started_at: Nanos, agents: Agents) -> None:
         self._facts = facts
         self._own = own
         self._halting = halting
-        self._audit = Audit(facts.settings.budget.risk, started_at)
+        self._audit = Audit(facts.settings.budget.risk, started_at, agents)
+        self.agents = agents
         self._recovery = Recovery()
         self._fills_ms: Millis | None = None  # fills until then are known
         self._sweep_at: Nanos | None = None  # a list asked for from then on is cancelled
@@ -138,16 +148,12 @@ class VenueWatch:
             case _:
                 assert_never(message)
 
-    def on_answer(
-        self,
-        message: VenueOpenOrders | VenueOrderStatus | VenueFills | VenueAccount | VenueMeta | VenueRateLimit,
-        now: Nanos,
-    ) -> list[Effect]:
+    def on_answer(self, message: Answer, now: Nanos) -> list[Effect]:
         """Take the answer to a question."""
         kind = self._audit.on_answer(message.query_id)
         if kind is not None:
             self._facts.read_at[kind] = now
-            self._recovery.on_answer(kind, now if isinstance(message, VenueMeta | VenueRateLimit) else message.asked_at)
+            self._recovery.on_answer(kind, now if isinstance(message, Undated) else message.asked_at)
         match message:
             case VenueOpenOrders():
                 return self._on_list(message, now)
@@ -160,6 +166,8 @@ class VenueWatch:
             case VenueRateLimit():
                 self._facts.budget.on_answer(message.used, message.cap)
                 return []
+            case VenueUserRole():
+                return self._on_role(message, now) if kind is Kind.AGENTS else []
             case VenueMeta():
                 fault = universe_fault(self._facts.settings, message)
                 return [Exit(78, fault)] if fault else []
@@ -168,6 +176,16 @@ class VenueWatch:
 
     def on_failure(self, failed: QueryFailed, now: Nanos) -> None:
         self._audit.on_failure(failed.query_id, now)
+
+    def _on_role(self, answer: VenueUserRole, now: Nanos) -> list[Effect]:
+        """Rule 4."""
+        evidence = self.agents.on_role(answer)
+        if self.agents.doubted:
+            self._audit.want(Kind.AGENTS, now, AGENT_AGAIN)
+        if not evidence:
+            return []
+        found = Finding(kind="agent revoked", coin="", evidence=evidence)
+        return self.report([found], now) + self._halting.kill(found.kind, evidence, now)
 
     def _on_fills(self, answer: VenueFills, now: Nanos) -> list[Effect]:
         venue_now = self._facts.clock.venue_now(now)

@@ -190,7 +190,9 @@ def serve_risk(folder: Path, market_per_s: int) -> None:
             service="risk",
             inbox=Inbox,
             parts=Parts(
-                actor=Risk(SETTINGS, boot, scene.ACCOUNT, (), scene.Scene.verify), link=venue.connect, signer=venue
+                actor=Risk(SETTINGS, boot, scene.ACCOUNT, (), scene.Scene.verify, agents={}),
+                link=venue.connect,
+                signer=venue,
             ),
             boot=boot,
             wiring=wires["risk"],

@@ -58,6 +58,7 @@ def decode(query: WholeQuery, answer: Any) -> Message:  # any JSON
         (FundingQuery(Millis(MS)), {"type": "userFunding", "user": ACCOUNT, "startTime": 5}),
         (MetaQuery(), {"type": "meta"}),
         (UserRoleQuery(), {"type": "userRole", "user": ACCOUNT}),
+        (UserRoleQuery("0xagent"), {"type": "userRole", "user": "0xagent"}),
         (
             TransfersQuery(ACCOUNT, Millis(MS)),
             {"type": "userNonFundingLedgerUpdates", "user": ACCOUNT, "startTime": MS},

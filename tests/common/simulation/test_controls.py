@@ -29,7 +29,7 @@ def blocks(mesh: WholeMesh) -> dict[str, int]:
     return [message for _, _, message in mesh.simulation.published if isinstance(message, RiskCounts)][-1].vetoes
 
 
-def fault(mesh: WholeMesh, name: str, **parameters: object) -> None:
+def fault(mesh: WholeMesh, name: str, /, **parameters: object) -> None:
     mesh.venue.fault(name, mesh.simulation.now, **parameters)
 
 
@@ -177,3 +177,12 @@ def test_a_hundred_dollars_are_quoted_within_their_limits() -> None:
     orders = mesh.judge.orders()
     assert {order.side for order in orders} == {"A", "B"}
     assert all(Decimal(order.px) * Decimal(order.orig_sz) <= 51 for order in orders)
+
+
+@pytest.mark.truth
+def test_a_revoked_agent_ends_trading() -> None:
+    """C20: the account's owner removes the canceller's key: found within two rounds of asking, and nothing goes on."""
+    mesh = quoting()
+    fault(mesh, "revoke_agent", name="canceller")
+    mesh.run_for(130)
+    halted_by(mesh, "agent revoked")

@@ -9,7 +9,7 @@ from common.simulation.driver import Simulation
 from common.simulation.network import Network, Weather
 from common.units import MICROS_PER_USD, MILLISECOND, SECOND, Lots, Micros, Nanos, Side, Ticks
 from services.replay.seating import ORDER, seats
-from services.replay.venue_link import ACCOUNT, EPOCH_MS, OPERATOR, synthetic
+from services.replay.venue_link import ACCOUNT, AGENTS, EPOCH_MS, OPERATOR, synthetic
 from services.venue_sim.api import ActionRequest, Deposit, OrderSpec, PlaceOrders, Tif
 from tests.mesh.judge import Judge
 
@@ -31,7 +31,7 @@ class WholeMesh:
         self.chance = random.Random(seed)
         self.venue = synthetic(settings, random.Random(seed + 1))
         self.simulation = Simulation(
-            seats=seats(settings, ACCOUNT, operator),
+            seats=seats(settings, ACCOUNT, operator, AGENTS),
             venue=self.venue,
             network=Network(random.Random(seed + 2), weather or Weather()),
             unit=settings.liveness.units(1),

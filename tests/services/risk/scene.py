@@ -40,6 +40,7 @@ from common.messages import (
     VenueOrderStatus,
     VenueRateLimit,
     VenueTime,
+    VenueUserRole,
     Wake,
 )
 from common.messages.venue import (
@@ -54,6 +55,7 @@ from common.messages.venue import (
     Place,
     RateLimitQuery,
     UpdateLeverage,
+    UserRoleQuery,
     VenueOrder,
     VenuePosition,
 )
@@ -66,6 +68,7 @@ TAG: Final = house_tag(ACCOUNT)
 START: Final = Nanos(1_000 * SECOND)
 VENUE_START: Final = Millis(1_700_000_000_000)  # venue time at monotonic 0
 ASKER_EPOCH: Final = 500
+AGENTS: Final = {"risk": "0x" + "01" * 20, "canceller": "0x" + "02" * 20}
 MARK: Final = Ticks(600_000)  # BTC: 60,000 USD in ticks of 0.1 USD
 PLACING: Final = (Place, Modify, UpdateLeverage)
 PEERS: Final = ("canceller", "market_data", "order_management", "strategy", "estimation")
@@ -134,7 +137,7 @@ class Scene:
         self.now = now
         self.settings = settings
         boot = Boot(epoch=epoch, started_at=now, build="b")
-        self.risk = Risk(settings, boot, ACCOUNT, tuple(self.rows), self.verify)
+        self.risk = Risk(settings, boot, ACCOUNT, tuple(self.rows), self.verify, agents=AGENTS)
         self.directory = directory or HaltDirectory()
         self.sent: list[Send] = []
         self.signs: list[Sign] = []
@@ -151,6 +154,7 @@ class Scene:
         self.statuses: dict[str, tuple[str, VenueOrder]] = {}
         self.equity = Decimal(100_000)
         self.requests_used = 0
+        self.revoked: set[str] = set()  # addresses of agents
         self.answering = True
         self.stamped = True  # its messages carry venue time
         self.noops_refused = False
@@ -264,10 +268,9 @@ class Scene:
             case Post():
                 self.posts.append(effect)
                 return [self._posted(effect)]
-            case Ask():
+            case Ask(query_id=number):
                 self.asks.append(effect)
-                failed = QueryFailed(query_id=effect.query_id, reason="time-out")
-                return [self._answer(effect) if self.answering else failed]
+                return [self._answer(effect) if self.answering else QueryFailed(query_id=number, reason="late")]
             case Latch():
                 self.latches.append(effect)
                 file = HaltFile(name=f"{len(self.latches)}.json", cause=effect.cause, evidence=effect.evidence)
@@ -303,16 +306,20 @@ class Scene:
         return Posted(post_id=effect.post_id, error=error)
 
     def _answer(self, effect: Ask) -> Inbox:
-        at = self.now
+        at, query_id = self.now, effect.query_id
         match effect.query:
             case RateLimitQuery():
-                return VenueRateLimit(query_id=effect.query_id, used=self.requests_used, cap=10_000)
+                return VenueRateLimit(query_id=query_id, used=self.requests_used, cap=10_000)
+            case UserRoleQuery(user=user):
+                return VenueUserRole(
+                    query_id=query_id, role="missing" if user in self.revoked else "agent", master=ACCOUNT
+                )
             case MetaQuery():
-                return VenueMeta(query_id=effect.query_id, universe=tuple(self.settings.instruments().values()))
+                return VenueMeta(query_id=query_id, universe=tuple(self.settings.instruments().values()))
             case AccountQuery():
                 positions = tuple(_position(coin, lots) for coin, lots in sorted(self.positions.items()) if lots)
                 return VenueAccount(
-                    query_id=effect.query_id,
+                    query_id=query_id,
                     venue_ms=self.venue_ms,
                     equity=self.equity,
                     margin_used=Decimal(0),
@@ -321,19 +328,14 @@ class Scene:
                     asked_at=at,
                 )
             case OpenOrdersQuery():
-                return VenueOpenOrders(query_id=effect.query_id, orders=tuple(self.open.values()), asked_at=at)
+                return VenueOpenOrders(query_id=query_id, orders=tuple(self.open.values()), asked_at=at)
             case FillsQuery(since_ms=since):
                 fills = tuple(fill for fill in self.fills if fill.venue_ms >= since)
-                return VenueFills(query_id=effect.query_id, fills=fills, asked_at=at)
+                return VenueFills(query_id=query_id, fills=fills, asked_at=at)
             case OrderStatusQuery(cloid=name):
                 status, order = self.statuses.get(name, ("unknownOid", None))
                 return VenueOrderStatus(
-                    query_id=effect.query_id,
-                    cloid=name,
-                    status=status,
-                    order=order,
-                    status_ms=self.venue_ms,
-                    asked_at=at,
+                    query_id=query_id, cloid=name, status=status, order=order, status_ms=self.venue_ms, asked_at=at
                 )
             case _:
                 raise AssertionError(effect)
@@ -344,23 +346,21 @@ class Scene:
         self, *places: OrderIntent, modifies: tuple[ModifyIntent, ...] = (), epoch: int | None = None, **fields: Nanos
     ) -> ApprovalRequest:
         self._request_id += 1
-        times = {"deadline": Nanos(self.now + SECOND), "valid_until": Nanos(self.now + SECOND)} | fields
+        soon = Nanos(self.now + SECOND)
         return ApprovalRequest(
             request_id=self._request_id,
             epoch=self.asker_epoch if epoch is None else epoch,
             places=places,
             modifies=modifies,
-            deadline=times["deadline"],
-            valid_until=times["valid_until"],
+            **({"deadline": soon, "valid_until": soon} | fields),
         )
 
     def update(self, order: OrderIntent, oid: int, status: str, *, left: int | None = None) -> None:
         """The venue says what became of an order; the list of open orders follows."""
         shown = venue_order(order, oid, left=left, placed_ms=self.venue_ms)
+        self.open.pop(oid, None)
         if status == "open":
             self.open[oid] = shown
-        else:
-            self.open.pop(oid, None)
         self.statuses[order.cloid] = (status, shown)
         update = OrderUpdate(order=shown, status=status, status_ms=self.venue_ms)
         self.send(OrderUpdates(updates=(update,), received_at=self.now))

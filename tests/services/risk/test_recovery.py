@@ -9,6 +9,7 @@ from common.messages import (
     VenueMeta,
 )
 from common.units import Nanos
+from services.risk.agents import Agents
 from services.risk.audit import Audit, Kind
 from services.risk.recovery import Recovery, universe_fault
 from tests.services.risk.scene import SETTINGS, Scene
@@ -43,7 +44,7 @@ def test_the_universe(changed: dict[str, Any], fault: str) -> None:
 
 def test_only_later_answers_count() -> None:
     """Rule 1: a question that was under way when the socket came up says nothing about now."""
-    audit, recovery = Audit(10_000, Nanos(0)), Recovery()
+    audit, recovery = Audit(10_000, Nanos(0), Agents("0xus", {})), Recovery()
     recovery.on_answer(Kind.ORDERS, Nanos(0))
     recovery.begin(audit, Nanos(10))
     for kind in Kind:

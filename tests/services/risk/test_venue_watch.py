@@ -9,7 +9,7 @@ from common.messages import (
     VenueTime,
 )
 from common.messages.venue import CancelOrders
-from tests.services.risk.scene import Scene, bid, venue_order
+from tests.services.risk.scene import AGENTS, Scene, bid, venue_order
 
 
 def test_a_lost_link_closes_until_everything_was_read_again() -> None:
@@ -75,3 +75,32 @@ def test_silent_order_management_is_swept() -> None:
     assert len(scene.signs[signs:]) == 1
     scene.wait(1)
     assert len(scene.signs[signs:]) == 2
+
+
+def test_a_revoked_agent_pulls_and_then_kills() -> None:
+    """Rule 4: the canceller's key, which nobody would miss before it is needed."""
+    scene = Scene().ready()
+    scene.revoked.add(AGENTS["canceller"])
+    pulled_before_killed = False
+    for _ in range(250):
+        scene.wait(0.5)
+        if scene.latches:
+            break
+        pulled_before_killed |= scene.level() is PostureLevel.PULL_QUOTES
+    assert [latch.cause for latch in scene.latches] == ["agent revoked"]
+    assert pulled_before_killed
+    assert AGENTS["canceller"] in scene.latches[0].evidence
+
+
+def test_one_odd_word_about_an_agent_is_taken_back() -> None:
+    """Rule 4: an info server that lags ends no day."""
+    scene = Scene().ready()
+    scene.revoked.add(AGENTS["risk"])
+    for _ in range(250):
+        scene.wait(0.5)
+        if scene.level() is PostureLevel.PULL_QUOTES:
+            break
+    scene.revoked.clear()
+    scene.wait(10)
+    assert scene.latches == []
+    assert scene.level() is PostureLevel.NORMAL
