@@ -17,6 +17,8 @@ from common.messages import ArmRequest, Halt, HaltFile, Signed, SignFailed
 from common.messages.venue import Modify, Place
 from common.units import MILLISECOND, SECOND, Millis, Nanos
 from services.replay.venue_link import EPOCH_MS
+from services.venue_sim.address_limits import Window
+from services.venue_sim.venue import Venue
 from tests.bench.report import Table, spread
 from tests.common.simulation.whole_mesh import SETTINGS, WholeMesh
 
@@ -24,6 +26,7 @@ KILLS: Final = 200
 SHARES: Final = (0.5, 0.99)
 OPERATOR: Final = SigningKey(b"\x0e" * 32)
 STEP_S: Final = 0.5
+WEIGHT: Final = 1_000_000  # a minute, of questions: no limit
 BLOCK_MS: Final = SETTINGS.venue_sim.block_ms
 QUOTING_S_MAX: Final = 300.0
 CONTAINED_S_MAX: Final = 30.0
@@ -36,11 +39,13 @@ class Kills:
 
     def __init__(self, seed: int) -> None:
         market = msgspec.structs.replace(SETTINGS.venue_sim, scenario="volatile")
-        calm = msgspec.structs.replace(
-            SETTINGS.monitors, open_interest_min_usd=1e12
-        )  # its cascades would pull for minutes
-        settings = msgspec.structs.replace(SETTINGS, venue_sim=market, monitors=calm)
+        # cascades would pull the quotes for minutes each, and each proof costs the weight of half a minute
+        calm = msgspec.structs.replace(SETTINGS.monitors, open_interest_min_usd=1e12)
+        ample = msgspec.structs.replace(SETTINGS.budget, risk=WEIGHT)
+        settings = msgspec.structs.replace(SETTINGS, venue_sim=market, monitors=calm, budget=ample)
         self._mesh = WholeMesh(seed, settings=settings, operator=OPERATOR.address)
+        assert isinstance(self._mesh.venue.venue, Venue)
+        self._mesh.venue.venue._address.weight = Window(WEIGHT)
         self._chance = self._mesh.chance
         self._signed_at = Nanos(0)
         self._sign = self._mesh.venue.sign
