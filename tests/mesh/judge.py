@@ -20,6 +20,7 @@ class Judge:
         self._directory = directory
         self.user = user
         self.lines: list[witness.AnyLine] = []
+        self._read_until = ("", 0)  # file and byte
 
     @property
     def seq(self) -> int:
@@ -27,7 +28,14 @@ class Judge:
         return self.lines[-1].seq if self.lines else 0
 
     def refresh(self) -> "Judge":
-        self.lines += witness.read(self._directory, after=self.seq)
+        name, offset = self._read_until
+        for path in (path for path in witness.files(self._directory) if path.name >= name):
+            with path.open("rb") as file:
+                file.seek(offset if path.name == name else 0)
+                whole = [raw for raw in file if raw.endswith(b"\n")]  # the last may be half written
+            self.lines += map(witness.decode, whole)
+            before = offset if path.name == name else 0
+            self._read_until = path.name, before + sum(map(len, whole))
         return self
 
     def orders(self, after: int = 0) -> list[witness.Order]:
