@@ -36,12 +36,18 @@ CHANGES = {
     "strategy": {"levels": LEVELS},
     "orders": {"price_tolerance": 0.01, "queue_tolerance": 0.01},  # requotes at nearly every price
     # what many requotes and many faults would set off, and what is not on trial here
-    "monitors": {"troubles_max": 10_000, "flickers_max": 100_000, "fills_max": 10_000, "round_trips_max": 10_000},
+    "monitors": {
+        "troubles_max": 10_000,
+        "flickers_max": 100_000,
+        "fills_max": 10_000,
+        "round_trips_max": 10_000,
+        "open_interest_min_usd": 1e12,  # the synthetic market has little of it
+    },
 }
 ORPHAN_S_MAX: Final = 10
 LOST_ACKS_S: Final = 45
 LOST_ACKS_ORDERS_MIN: Final = 300  # an idle machine makes 1,500
-ROWS_UNTIL_KILLED: Final = (60, 1, 2, 120, 3, 7, 200, 1, 30, 12, 90, 5)  # few: in the middle of a recovery
+ROWS_UNTIL_KILLED: Final = (60, 1, 2, 100, 3, 7, 1, 30, 12, 1, 90, 5)  # few: in the middle of a recovery
 SNAPSHOT_S_MAX: Final = 2.0
 
 
