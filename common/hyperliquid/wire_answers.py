@@ -22,6 +22,7 @@ from common.instrument import PRICE_DECIMALS_MAX, Instrument
 from common.messages.base import Message
 from common.messages.venue import (
     AccountQuery,
+    CapacityQuery,
     FillsQuery,
     FundingQuery,
     MetaQuery,
@@ -32,6 +33,7 @@ from common.messages.venue import (
     TransfersQuery,
     UserRoleQuery,
     VenueAccount,
+    VenueCapacity,
     VenueMeta,
     VenueOpenOrders,
     VenueOrder,
@@ -44,7 +46,14 @@ from common.messages.venue import (
 from common.units import Millis, Nanos
 
 WholeQuery: TypeAlias = (
-    OpenOrdersQuery | OrderStatusQuery | AccountQuery | MetaQuery | RateLimitQuery | TransfersQuery | UserRoleQuery
+    OpenOrdersQuery
+    | OrderStatusQuery
+    | AccountQuery
+    | MetaQuery
+    | RateLimitQuery
+    | TransfersQuery
+    | UserRoleQuery
+    | CapacityQuery
 )
 
 
@@ -71,6 +80,7 @@ WEIGHTS: Final[Mapping[type[Query], Weight]] = {
     RateLimitQuery: Weight(20),
     TransfersQuery: Weight(20, 20),
     UserRoleQuery: Weight(60),
+    CapacityQuery: Weight(20),
 }
 
 
@@ -99,6 +109,8 @@ def query_body(query: Query, account: str, *, since_ms: int = 0, until_ms: int |
             return {"type": "userNonFundingLedgerUpdates", "user": user, "startTime": begin_ms}
         case UserRoleQuery(user):
             return {"type": "userRole", "user": user or account}
+        case CapacityQuery(coin):
+            return {"type": "activeAssetData", "user": account, "coin": coin}
         case FillsQuery():
             return {"type": "userFillsByTime", "user": account, **_span(since_ms, until_ms)}
         case RateLimitQuery():
@@ -184,11 +196,17 @@ class _RateLimit(msgspec.Struct, frozen=True, rename="camel"):
     n_requests_cap: Annotated[int, Meta(ge=0)]
 
 
+class _Capacity(msgspec.Struct, frozen=True, rename="camel"):
+    coin: str
+    max_trade_szs: tuple[Decimal, Decimal]  # to buy, to sell
+
+
 _open_orders: Final = msgspec.json.Decoder(list[types.Order])
 _order_status: Final = msgspec.json.Decoder(_OrderStatus)
 _account_state: Final = msgspec.json.Decoder(_AccountState)
 _rate_limit: Final = msgspec.json.Decoder(_RateLimit)
 _user_role: Final = msgspec.json.Decoder(_UserRole)
+_capacity: Final = msgspec.json.Decoder(_Capacity)
 _universe: Final = msgspec.json.Decoder(_Universe)
 
 
@@ -219,12 +237,22 @@ def decode_answer(
             case UserRoleQuery():
                 role = _user_role.decode(payload)
                 return VenueUserRole(query_id=query_id, role=role.role, master=role.data.user or role.data.master)
+            case CapacityQuery(coin):
+                return _capacities(_capacity.decode(payload), coin, query_id, instruments)
             case MetaQuery():
                 return VenueMeta(query_id=query_id, universe=_instruments(_universe.decode(payload)))
             case _:
                 assert_never(query)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PeerFault(f"{type(query).__name__}: {error}") from error
+
+
+def _capacities(seen: _Capacity, coin: str, query_id: int, instruments: Mapping[str, Instrument]) -> VenueCapacity:
+    buy, sell = seen.max_trade_szs
+    if seen.coin != coin or coin not in instruments or not (buy.is_finite() and sell.is_finite()):
+        raise PeerFault(f"capacity of {seen.coin}: {buy}, {sell}; asked for {coin}")
+    lots = instruments[coin].lots_floor
+    return VenueCapacity(query_id=query_id, coin=coin, buy=lots(buy), sell=lots(sell))
 
 
 def _configured(orders: Iterable[types.Order], instruments: Mapping[str, Instrument]) -> tuple[VenueOrder, ...]:

@@ -115,6 +115,7 @@ from common.messages.venue import (
     StreamFills,
     StreamUp,
     VenueAccount,
+    VenueCapacity,
     VenueFills,
     VenueFundings,
     VenueMeta,
@@ -155,7 +156,7 @@ MESSAGES: Final[tuple[type[Message], ...]] = (
         VenueRateLimit,
         QueryFailed,
     ),
-    *(VenueTransfers, VenueUserRole, Posted, PostFailed, Signed, SignFailed),
+    *(VenueTransfers, VenueUserRole, VenueCapacity, Posted, PostFailed, Signed, SignFailed),
 )
 
 # Topics whose last message alone says everything: newest wins, gaps heal, snapshots are given of them.
@@ -292,6 +293,7 @@ __all__ = [
     "Trade",
     "TransitionRecord",
     "VenueAccount",
+    "VenueCapacity",
     "VenueFills",
     "VenueFundings",
     "VenueMeta",

@@ -93,8 +93,14 @@ class UserRoleQuery(msgspec.Struct, frozen=True, tag=True):
     user: str = ""
 
 
+class CapacityQuery(msgspec.Struct, frozen=True, tag=True):
+    """activeAssetData: what the venue lets us trade of a coin."""
+
+    coin: str
+
+
 AccountQueries: TypeAlias = AccountQuery | FillsQuery | FundingQuery | TransfersQuery | RateLimitQuery | UserRoleQuery
-Query: TypeAlias = OpenOrdersQuery | OrderStatusQuery | MetaQuery | AccountQueries
+Query: TypeAlias = OpenOrdersQuery | OrderStatusQuery | MetaQuery | CapacityQuery | AccountQueries
 
 # --- streams -------------------------------------------------------------------------------------
 
@@ -247,6 +253,15 @@ class VenueUserRole(Message, frozen=True, kw_only=True):
     query_id: int
     role: str
     master: str
+
+
+class VenueCapacity(Message, frozen=True, kw_only=True):
+    """What the account could still buy and sell of a coin, at its leverage and with its free margin."""
+
+    query_id: int
+    coin: str
+    buy: Lots
+    sell: Lots
 
 
 class VenueMeta(Message, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 Rules
   1. Account state every 5 s, open orders every 10 s, own fills every 30 s, the request budget and one of our keys every
-     minute; sooner when something depends on it.
+     minute, what the venue lets us trade of one coin every 30 s; sooner when something depends on it.
   2. One question of a kind at a time; a failed one is repeated after 1, 2, 4 s. No answer is never an empty answer.
   3. All questions together stay within this process's share of the venue's weight a minute; routine ones leave
      a third of it for urgent ones, and questions by cloid what three lists of open orders cost: a halt is proven by
@@ -26,6 +26,7 @@ from common.messages.venue import (
 from common.rate import TokenBucket
 from common.units import MILLISECOND, SECOND, Millis, Nanos
 from services.risk.agents import Agents
+from services.risk.venue_limits import VenueLimits
 
 OVERLAP_MS: Final = 60_000  # info servers lag behind each other; fills are counted once anyway
 STATUS_PAUSE: Final = Nanos(SECOND)  # between two questions for the same order
@@ -44,10 +45,19 @@ class Kind(StrEnum):
     FILLS = "fills"
     REQUESTS = "requests"
     AGENTS = "agents"
+    CAPACITY = "capacity"
 
 
 # Venue rule: weight of each question; fills cost one more for every 20 in the answer.
-WEIGHTS: Final = {Kind.META: 20, Kind.ACCOUNT: 2, Kind.ORDERS: 20, Kind.FILLS: 25, Kind.REQUESTS: 20, Kind.AGENTS: 60}
+WEIGHTS: Final = {
+    Kind.CAPACITY: 20,
+    Kind.META: 20,
+    Kind.ACCOUNT: 2,
+    Kind.ORDERS: 20,
+    Kind.FILLS: 25,
+    Kind.REQUESTS: 20,
+    Kind.AGENTS: 60,
+}
 STATUS_WEIGHT: Final = 2
 LISTS_RESERVE: Final = 3.0 * WEIGHTS[Kind.ORDERS]
 PERIODS: Final = {
@@ -56,6 +66,7 @@ PERIODS: Final = {
     Kind.FILLS: Nanos(30 * SECOND),
     Kind.REQUESTS: Nanos(60 * SECOND),
     Kind.AGENTS: Nanos(60 * SECOND),
+    Kind.CAPACITY: Nanos(30 * SECOND),
 }
 
 
@@ -73,8 +84,9 @@ class Turn:
 class Audit:
     """Gives out questions; told of every answer by its id."""
 
-    def __init__(self, weight_per_minute: int, started_at: Nanos, agents: Agents) -> None:
+    def __init__(self, weight_per_minute: int, started_at: Nanos, agents: Agents, limits: VenueLimits) -> None:
         self._agents = agents
+        self._limits = limits
         self._budget = TokenBucket(per_second=weight_per_minute / 60, burst=weight_per_minute)
         self._reserve = weight_per_minute / 3
         self._turns = {kind: Turn(due_at=started_at if kind in PERIODS else None) for kind in Kind}
@@ -173,6 +185,8 @@ class Audit:
                 return OpenOrdersQuery()
             case Kind.REQUESTS:
                 return RateLimitQuery()
+            case Kind.CAPACITY:
+                return self._limits.query()
             case Kind.AGENTS:
                 return self._agents.query()
             case Kind.FILLS:

@@ -7,6 +7,7 @@ Rules
   3. Equity older than `ACCOUNT_AGE_MAX` is unknown.
   4. No limit of order or position is worth more than its share of equity, by the higher of the last two account
      states: one phantom state neither kills nor pulls. After a loss limits are ramped up (ramp.py).
+  5. No position limit of a side is worth more than what the venue allows there (venue_limits.py).
 """
 
 from decimal import Decimal
@@ -33,6 +34,7 @@ from services.risk.references import PPM, ReferenceFeed
 from services.risk.request_budget import RequestBudget
 from services.risk.risk_state import Limits, RiskState, Stream
 from services.risk.roster import Roster
+from services.risk.venue_limits import VenueLimits
 
 # How old the last answer to each question may be: four reads.
 READ_AGES: Final = {Kind.ORDERS: Nanos(40 * SECOND), Kind.FILLS: Nanos(120 * SECOND)}
@@ -58,6 +60,7 @@ class Facts:
         self.losses = Losses(settings.risk)
         self.ramp = Ramp(settings.risk)
         self.budget = RequestBudget()
+        self.venue_limits = VenueLimits(self.limits)
         self.read_at: dict[Kind, Nanos] = {}  # last answer to each question
         self.linked = False
         self.roster = Roster(settings, started_at, build)
@@ -182,7 +185,7 @@ class Facts:
         worst_max, worst_min = self.worst(coin)
         best_bid, best_ask = self.ledger.best(coin, without)
         return View(
-            limits=self.limits_now(coin, ramp_ppm=self.ramp.ppm(self.clock.venue_now(now))),
+            limits=self._limits_of_side(coin, side, now),
             references=self.feeds[coin].now(now),
             level=self.board.level(coin),
             position=self.nearest(coin),
@@ -202,6 +205,12 @@ class Facts:
             margin_others=self._others(coin, margin=True),
             margin_max=self.margin_max,
         )
+
+    def _limits_of_side(self, coin: str, side: Side, now: Nanos) -> CoinLimits:
+        """Return what binds of our limits and the venue's (rule 5)."""
+        ours = self.limits_now(coin, ramp_ppm=self.ramp.ppm(self.clock.venue_now(now)))
+        theirs = self.value(coin, self.venue_limits.most(coin, side, now))
+        return ours if theirs is None or theirs >= ours.position_max else ours.capped(UNBOUND, theirs)
 
     def nearest(self, coin: str) -> Lots:
         """Return the position that allows the least reducing; 0 where two witnesses disagree on the side."""

@@ -25,6 +25,7 @@ from common.messages import (
     StreamFills,
     StreamUp,
     VenueAccount,
+    VenueCapacity,
     VenueFills,
     VenueMeta,
     VenueOpenOrders,
@@ -50,9 +51,16 @@ REVOKE: Final = "revoke the agents of risk and canceller at once"
 AGENT_AGAIN: Final = Nanos(2 * SECOND)  # before a key that is not approved is asked for again
 
 Answer: TypeAlias = (
-    VenueOpenOrders | VenueOrderStatus | VenueFills | VenueAccount | VenueMeta | VenueRateLimit | VenueUserRole
+    VenueOpenOrders
+    | VenueOrderStatus
+    | VenueFills
+    | VenueAccount
+    | VenueMeta
+    | VenueRateLimit
+    | VenueUserRole
+    | VenueCapacity
 )
-Undated: TypeAlias = VenueMeta | VenueRateLimit | VenueUserRole
+Undated: TypeAlias = VenueMeta | VenueRateLimit | VenueUserRole | VenueCapacity
 
 
 class VenueWatch:
@@ -62,7 +70,7 @@ class VenueWatch:
         self._facts = facts
         self._own = own
         self._halting = halting
-        self._audit = Audit(facts.settings.budget.risk, started_at, agents)
+        self._audit = Audit(facts.settings.budget.risk, started_at, agents, facts.venue_limits)
         self.agents = agents
         self._recovery = Recovery()
         self._fills_ms: Millis | None = None  # fills until then are known
@@ -165,6 +173,11 @@ class VenueWatch:
                 return self._on_account(message, now)
             case VenueRateLimit():
                 self._facts.budget.on_answer(message.used, message.cap)
+                return []
+            case VenueCapacity(coin=coin):
+                self._facts.venue_limits.on_answer(message, self._facts.ledger.worst(coin), now)
+                if self._facts.venue_limits.behind(now):
+                    self._audit.want(Kind.CAPACITY, now)
                 return []
             case VenueUserRole():
                 return self._on_role(message, now) if kind is Kind.AGENTS else []

@@ -14,6 +14,7 @@ from common.instrument import Instrument
 from common.messages.base import Message
 from common.messages.venue import (
     AccountQuery,
+    CapacityQuery,
     FillsQuery,
     FundingQuery,
     MetaQuery,
@@ -24,6 +25,7 @@ from common.messages.venue import (
     TransfersQuery,
     UserRoleQuery,
     VenueAccount,
+    VenueCapacity,
     VenueMeta,
     VenueOpenOrders,
     VenueOrder,
@@ -58,6 +60,7 @@ def decode(query: WholeQuery, answer: Any) -> Message:  # any JSON
         (FundingQuery(Millis(MS)), {"type": "userFunding", "user": ACCOUNT, "startTime": 5}),
         (MetaQuery(), {"type": "meta"}),
         (UserRoleQuery(), {"type": "userRole", "user": ACCOUNT}),
+        (CapacityQuery("BTC"), {"type": "activeAssetData", "user": ACCOUNT, "coin": "BTC"}),
         (UserRoleQuery("0xagent"), {"type": "userRole", "user": "0xagent"}),
         (
             TransfersQuery(ACCOUNT, Millis(MS)),
@@ -256,3 +259,24 @@ def test_garbage(query: WholeQuery, payload: bytes) -> None:
     for raw in (payload, b"[" * 10_000):
         with pytest.raises(PeerFault):
             decode_answer(query, raw, query_id=3, asked_at=ASKED, instruments=COINS)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "lots"),
+    [(("0.12345", "2"), (12_345, 200_000)), (("0.123459", "0"), (12_345, 0)), (("0.0", "0.0"), (0, 0))],
+)
+def test_capacity_is_in_lots(sizes: tuple[str, str], lots: tuple[int, int]) -> None:
+    """What is off the grid is rounded towards less."""
+    answer = {"user": ACCOUNT, "coin": "BTC", "leverage": {}, "maxTradeSzs": sizes, "markPx": "1.0"}
+    assert decode(CapacityQuery("BTC"), answer) == VenueCapacity(
+        query_id=3, coin="BTC", buy=Lots(lots[0]), sell=Lots(lots[1])
+    )
+
+
+@pytest.mark.parametrize(
+    "answer", [{"coin": "ETH", "maxTradeSzs": ["1", "1"]}, {"coin": "BTC", "maxTradeSzs": ["NaN", "1"]}]
+)
+def test_a_strange_capacity_is_none(answer: dict[str, object]) -> None:
+    """Another coin's, or no number: the question has failed."""
+    with pytest.raises(PeerFault):
+        decode(CapacityQuery("BTC"), answer)

@@ -16,6 +16,7 @@ from common.messages.orders import ModifyIntent, OrderIntent
 from common.messages.venue import (
     AccountQuery,
     ActionStatus,
+    CapacityQuery,
     FillsQuery,
     FundingQuery,
     MetaQuery,
@@ -229,6 +230,8 @@ class ModelVenue:
                 return VenueUserRole(query_id=query_id, role="user", master="")
             case RateLimitQuery():
                 return VenueRateLimit(query_id=query_id, used=0, cap=10_000)
+            case CapacityQuery():
+                raise AssertionError("order_management asks for no capacity")
             case MetaQuery():
                 return VenueMeta(query_id=query_id, universe=tuple(self.instruments.values()))
 

@@ -34,6 +34,7 @@ from common.messages import (
     SignFailed,
     StreamUp,
     VenueAccount,
+    VenueCapacity,
     VenueFills,
     VenueMeta,
     VenueOpenOrders,
@@ -45,6 +46,7 @@ from common.messages import (
 )
 from common.messages.venue import (
     AccountQuery,
+    CapacityQuery,
     FillsQuery,
     MetaQuery,
     Modify,
@@ -69,6 +71,7 @@ START: Final = Nanos(1_000 * SECOND)
 VENUE_START: Final = Millis(1_700_000_000_000)  # venue time at monotonic 0
 ASKER_EPOCH: Final = 500
 AGENTS: Final = {"risk": "0x" + "01" * 20, "canceller": "0x" + "02" * 20}
+ZERO: Final = Decimal(0)
 MARK: Final = Ticks(600_000)  # BTC: 60,000 USD in ticks of 0.1 USD
 PLACING: Final = (Place, Modify, UpdateLeverage)
 PEERS: Final = ("canceller", "market_data", "order_management", "strategy", "estimation")
@@ -154,6 +157,7 @@ class Scene:
         self.statuses: dict[str, tuple[str, VenueOrder]] = {}
         self.equity = Decimal(100_000)
         self.requests_used = 0
+        self.capacity = Lots(1_000_000)  # that the venue lets us trade of each coin
         self.revoked: set[str] = set()  # addresses of agents
         self.answering = True
         self.stamped = True  # its messages carry venue time
@@ -289,8 +293,7 @@ class Scene:
     def _sign(self, effect: Sign) -> Signed | SignFailed:
         closed = self.directory.halted and not (self.settings.kill.flatten and isinstance(effect.action, Place))
         if self.sign_reason or (closed and isinstance(effect.action, PLACING)):
-            reason = self.sign_reason or "halted"
-            return SignFailed(sign_id=effect.sign_id, nonce=effect.nonce, reason=reason)
+            return SignFailed(sign_id=effect.sign_id, nonce=effect.nonce, reason=self.sign_reason or "halted")
         self.signs.append(effect)
         self._pending[effect.sign_id] = effect
         return Signed(sign_id=effect.sign_id, nonce=effect.nonce, body=b"signed")
@@ -310,10 +313,11 @@ class Scene:
         match effect.query:
             case RateLimitQuery():
                 return VenueRateLimit(query_id=query_id, used=self.requests_used, cap=10_000)
+            case CapacityQuery(coin=coin):
+                return VenueCapacity(query_id=query_id, coin=coin, buy=self.capacity, sell=self.capacity)
             case UserRoleQuery(user=user):
-                return VenueUserRole(
-                    query_id=query_id, role="missing" if user in self.revoked else "agent", master=ACCOUNT
-                )
+                role = "missing" if user in self.revoked else "agent"
+                return VenueUserRole(query_id=query_id, role=role, master=ACCOUNT)
             case MetaQuery():
                 return VenueMeta(query_id=query_id, universe=tuple(self.settings.instruments().values()))
             case AccountQuery():
@@ -322,8 +326,8 @@ class Scene:
                     query_id=query_id,
                     venue_ms=self.venue_ms,
                     equity=self.equity,
-                    margin_used=Decimal(0),
-                    withdrawable=Decimal(0),
+                    margin_used=ZERO,
+                    withdrawable=ZERO,
                     positions=positions,
                     asked_at=at,
                 )
@@ -339,8 +343,6 @@ class Scene:
                 )
             case _:
                 raise AssertionError(effect)
-
-    # --- what tests ask for ------------------------------------------------------------------------------
 
     def request(
         self, *places: OrderIntent, modifies: tuple[ModifyIntent, ...] = (), epoch: int | None = None, **fields: Nanos
@@ -390,9 +392,7 @@ class Scene:
 
 
 def _position(coin: str, lots: int) -> VenuePosition:
-    return VenuePosition(
-        coin=coin, lots=Lots(lots), entry=Decimal(1), unrealized_pnl=Decimal(0), leverage=10, is_cross=True
-    )
+    return VenuePosition(coin=coin, lots=Lots(lots), entry=None, unrealized_pnl=ZERO, leverage=10, is_cross=True)
 
 
 def codes(answer: Approval) -> set[str]:

@@ -5,6 +5,7 @@ from common.messages.venue import AccountQuery, FillsQuery, MetaQuery, OpenOrder
 from common.units import SECOND, Millis, Nanos
 from services.risk.agents import Agents
 from services.risk.audit import WEIGHTS, Audit, Kind
+from services.risk.venue_limits import VenueLimits
 
 SINCE = Millis(1_000_000)
 PLENTY = 100_000
@@ -22,7 +23,7 @@ def answer(audit: Audit, asks: list[Ask]) -> None:
 
 def test_periods() -> None:
     """Rule 1: account every 5 s, orders every 10 s, fills every 30 s, the universe only when wanted."""
-    audit = Audit(PLENTY, Nanos(0), NO_AGENTS)
+    audit = Audit(PLENTY, Nanos(0), NO_AGENTS, VenueLimits(["BTC"]))
     seen: list[str] = []
     for second in range(60):
         asks = audit.questions(at(second), SINCE, [])
@@ -30,6 +31,7 @@ def test_periods() -> None:
         answer(audit, asks)
     assert {name: seen.count(name) for name in sorted(set(seen))} == {
         "AccountQuery": 12,
+        "CapacityQuery": 2,
         "FillsQuery": 2,
         "OpenOrdersQuery": 6,
         "RateLimitQuery": 1,
@@ -38,7 +40,7 @@ def test_periods() -> None:
 
 def test_wanting_brings_it_forward() -> None:
     """Rule 1: at once, or a pause after the last one of its kind."""
-    audit = Audit(PLENTY, Nanos(0), NO_AGENTS)
+    audit = Audit(PLENTY, Nanos(0), NO_AGENTS, VenueLimits(["BTC"]))
     answer(audit, audit.questions(at(1), SINCE, []))
     audit.want(Kind.META, at(2))
     audit.want(Kind.ACCOUNT, at(2), at(1.5))
@@ -49,7 +51,7 @@ def test_wanting_brings_it_forward() -> None:
 
 def test_one_of_a_kind_at_a_time() -> None:
     """Rule 2: another one follows the answer, and a paused wish does not pile up behind one under way."""
-    audit = Audit(PLENTY, Nanos(0), NO_AGENTS)
+    audit = Audit(PLENTY, Nanos(0), NO_AGENTS, VenueLimits(["BTC"]))
     (orders,) = [ask for ask in audit.questions(at(1), SINCE, []) if ask.query == OpenOrdersQuery()]
     audit.want(Kind.ORDERS, at(1))
     audit.want(Kind.ACCOUNT, at(1), at(0.1))
@@ -61,7 +63,7 @@ def test_one_of_a_kind_at_a_time() -> None:
 
 def test_failures_are_repeated_ever_more_slowly() -> None:
     """Rule 2: after 1, 2, 4, 4 seconds; a success begins anew."""
-    audit = Audit(PLENTY, Nanos(0), NO_AGENTS)
+    audit = Audit(PLENTY, Nanos(0), NO_AGENTS, VenueLimits(["BTC"]))
     now, pauses = at(1), []
     ask = _orders(audit, now)
     for _ in range(4):
@@ -88,7 +90,7 @@ def _orders(audit: Audit, now: Nanos) -> Ask | None:
 
 def test_a_lost_question_does_not_block_for_ever() -> None:
     """Rule 2: after ten seconds without any word it is asked again."""
-    audit = Audit(PLENTY, Nanos(0), NO_AGENTS)
+    audit = Audit(PLENTY, Nanos(0), NO_AGENTS, VenueLimits(["BTC"]))
     audit.questions(at(1), SINCE, [])
     assert audit.questions(at(10.9), SINCE, []) == []
     assert _orders(audit, at(11)) is not None
@@ -96,14 +98,14 @@ def test_a_lost_question_does_not_block_for_ever() -> None:
 
 def test_fills_overlap_and_wait_for_their_cursor() -> None:
     """Rule 1: nothing is asked before it is known since when; then a minute earlier than that."""
-    audit = Audit(PLENTY, Nanos(0), NO_AGENTS)
+    audit = Audit(PLENTY, Nanos(0), NO_AGENTS, VenueLimits(["BTC"]))
     assert all(not isinstance(ask.query, FillsQuery) for ask in audit.questions(at(1), None, []))
     assert audit.questions(at(2), SINCE, [])[0].query == FillsQuery(Millis(940_000))
 
 
 def test_orders_by_cloid() -> None:
     """Rule 2: one question for each order at a time, a second apart, twenty under way at most."""
-    audit = Audit(PLENTY, Nanos(0), NO_AGENTS)
+    audit = Audit(PLENTY, Nanos(0), NO_AGENTS, VenueLimits(["BTC"]))
     audit.questions(at(1), SINCE, [])
     names = [str(number) for number in range(25)]
     asks = audit.questions(at(1), SINCE, names)
@@ -117,7 +119,7 @@ def test_orders_by_cloid() -> None:
 
 def test_the_budget_holds_and_keeps_a_reserve() -> None:
     """Rule 3: routine questions leave a third, urgent ones may take it, nobody takes more."""
-    audit = Audit(60, Nanos(0), NO_AGENTS)
+    audit = Audit(60, Nanos(0), NO_AGENTS, VenueLimits(["BTC"]))
     first = audit.questions(at(1), SINCE, [])
     assert {type(ask.query) for ask in first} == {AccountQuery, OpenOrdersQuery}  # fills would touch the reserve
     assert audit.deadline(at(1)) == at(1.1)
@@ -130,7 +132,7 @@ def test_the_budget_holds_and_keeps_a_reserve() -> None:
 
 def test_a_minute_of_urgency_stays_within_the_share() -> None:
     """Rule 3: however much is wanted, at most the burst and a minute's refill are spent."""
-    audit, spent = Audit(450, Nanos(0), NO_AGENTS), 0
+    audit, spent = Audit(450, Nanos(0), NO_AGENTS, VenueLimits(["BTC"])), 0
     for tenth in range(600):
         now = at(tenth / 10)
         for kind in Kind:
@@ -144,7 +146,7 @@ def test_a_minute_of_urgency_stays_within_the_share() -> None:
 
 def test_one_agent_a_minute() -> None:
     """Rule 1: the keys are asked for where there are any."""
-    audit = Audit(PLENTY, Nanos(0), Agents("0xus", {"risk": "0x1"}))
+    audit = Audit(PLENTY, Nanos(0), Agents("0xus", {"risk": "0x1"}), VenueLimits(["BTC"]))
     asked = []
     for second in range(120):
         asks = audit.questions(at(second), SINCE, [])
@@ -155,7 +157,7 @@ def test_one_agent_a_minute() -> None:
 
 def test_questions_by_cloid_leave_room_for_lists() -> None:
     """Rule 3: a halt with many orders in doubt can still be proven by three lists."""
-    audit = Audit(150, Nanos(0), NO_AGENTS)
+    audit = Audit(150, Nanos(0), NO_AGENTS, VenueLimits(["BTC"]))
     cloids = [f"0x{number}" for number in range(50)]
     spent = 0
     for _ in range(10):

@@ -12,6 +12,7 @@ from common.units import Nanos
 from services.risk.agents import Agents
 from services.risk.audit import Audit, Kind
 from services.risk.recovery import Recovery, universe_fault
+from services.risk.venue_limits import VenueLimits
 from tests.services.risk.scene import SETTINGS, Scene
 
 
@@ -44,7 +45,7 @@ def test_the_universe(changed: dict[str, Any], fault: str) -> None:
 
 def test_only_later_answers_count() -> None:
     """Rule 1: a question that was under way when the socket came up says nothing about now."""
-    audit, recovery = Audit(10_000, Nanos(0), Agents("0xus", {})), Recovery()
+    audit, recovery = Audit(10_000, Nanos(0), Agents("0xus", {}), VenueLimits(["BTC"])), Recovery()
     recovery.on_answer(Kind.ORDERS, Nanos(0))
     recovery.begin(audit, Nanos(10))
     for kind in Kind:
