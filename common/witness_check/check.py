@@ -2,7 +2,7 @@
 
 Rules
   1. Numbers grow by one, time and blocks never go back, every line is one.
-  2. What comes before the first opening is only counted.
+  2. What comes before the first opening is only counted; a log without one is judged by nothing, so it fails.
 """
 
 from collections.abc import Iterable
@@ -98,6 +98,8 @@ class Checker:
     def end(self) -> None:
         if self._next is not None:
             self._report.found("opening", f"{self._lines_left} lines are missing")
+        elif self._world is None:
+            self._report.found("opening", "there is none, so nothing could be judged")
         self._end_block()
         self._actions.end(0 if self._last is None else self._last.t)
 

@@ -18,6 +18,7 @@ from services.cli.venue_faults import FaultLink
 
 URL_DEFAULT: Final = "http://127.0.0.1:3001"
 ADDRESS_CHARS: Final = 42
+TABLE_CHARS_MIN: Final = 110  # all columns of the accounts; a narrower terminal folds the lines and loses nothing
 FINDINGS_SHOWN_MAX: Final = 50
 _PROGRAM: Final = (sys.executable, "-m", "services.venue_sim")
 
@@ -79,7 +80,10 @@ class Standing(msgspec.Struct, frozen=True):
 
 def accounts(home: Home | None, url: str | None, *, as_json: bool) -> int:
     """List who trades on a running local venue."""
-    body = VenueReader(_url(home, url), "", {}).get("/accounts")
+    try:
+        body = VenueReader(_url(home, url), "", {}).get("/accounts")
+    except PeerFault as fault:
+        raise PeerFault(f"{fault}; start one with `mm venue serve`, or name it with --url or --home") from fault
     try:
         found = msgspec.json.decode(body, type=list[Standing])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -91,7 +95,9 @@ def accounts(home: Home | None, url: str | None, *, as_json: bool) -> int:
     for each in found:
         held = ", ".join(f"{size} {coin}" for coin, size in each.positions.items())
         table.add_row(each.address, each.equity, each.withdrawable, held or "-", str(each.open_orders))
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.width = max(console.width, TABLE_CHARS_MIN)
+    console.print(table)
     return exits.OK
 
 
@@ -143,8 +149,11 @@ def _judged(log: Path) -> witness_check.Report:
 def fault(link: FaultLink, name: str | None, words: list[str]) -> int:
     """Arm a fault, or have a deed done; without a name list what is armed."""
     if name is None:
-        for each in link.armed():
-            print(f"{each['number']:3}  struck {each['struck']:6}  {each['fault']}")  # noqa: T201  # a command speaks
+        armed = link.armed()
+        for each in armed:
+            print(f"{each['number']:3}  struck {each['struck']:6}  {_words(each['fault'])}")  # noqa: T201  # a command speaks
+        if not armed:
+            print("nothing is armed")  # noqa: T201  # same
         return exits.OK
     try:
         number = link.fault(name, **parameters(words))
@@ -152,6 +161,12 @@ def fault(link: FaultLink, name: str | None, words: list[str]) -> int:
         raise ConfigFault(str(refusal)) from refusal
     print(f"armed as number {number}" if number else "done")  # noqa: T201  # same
     return exits.OK
+
+
+def _words(fault: dict[str, object]) -> str:
+    """Write a fault as it is asked for, without what it leaves open."""
+    chosen = [f"{key}={value}" for key, value in fault.items() if key != "fault" and value not in ("", None)]
+    return " ".join([str(fault["fault"]), *chosen])
 
 
 def clear(link: FaultLink) -> int:

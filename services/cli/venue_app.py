@@ -92,11 +92,13 @@ def fault(
     parameters: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="share=0.05 for_ms=2000")] = None,
     *,
     home: Annotated[Path | None, typer.Option("--home", help="The venue of this home.")] = None,
-    venue_port: PortOption = PORT_DEFAULT,
+    venue_port: Annotated[
+        int, typer.Option("--venue-port", min=1, max=PORT_MAX, help="The venue there.")
+    ] = PORT_DEFAULT,
     socket: Annotated[Path | None, typer.Option(help="The socket that `mm venue serve --faults` named.")] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Disarm everything first.")] = False,
 ) -> int:
-    """Break something on a venue that serves with --faults."""
+    """Break something on a venue that serves with --faults; a NAME it does not know is answered with all it knows."""
     from services.cli import local_venue  # noqa: PLC0415  # see the module's docstring
 
     link = local_venue.link_to(socket, _home(home), venue_port)

@@ -22,7 +22,10 @@ class FaultLink:
     def of_home(cls, home: Home) -> "FaultLink":
         path = endpoints.read(home).get(endpoints.FAULTS)
         if path is None:
-            raise ConfigFault(f"{home.endpoints}: names no socket for faults; start the venue with faults")
+            raise ConfigFault(
+                f"{home.endpoints}: names no socket for faults; "
+                f"start one with `mm venue serve --faults --home {home.path}`"
+            )
         return cls(Path(path))
 
     def fault(self, name: str, /, **parameters: object) -> int:
@@ -46,7 +49,10 @@ class FaultLink:
                 with link.makefile("rb") as file:
                     answer: dict[str, Any] = json.loads(file.readline())
         except OSError as error:
-            raise ConfigFault(f"{self._path}: no venue listens there ({error}); start it with faults") from error
+            raise ConfigFault(
+                f"{self._path}: no venue listens there ({error.strerror or error}); start one with "
+                "`mm venue serve --faults`, and name its --home or --venue-port"
+            ) from error
         except json.JSONDecodeError as error:
             raise PeerFault(f"{self._path}: the venue gave no answer") from error
         if "error" in answer:

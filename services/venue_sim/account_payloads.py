@@ -43,10 +43,12 @@ SPOT_META: Final[Json] = {
     ],
 }
 SPOT_PAIRS: Final = ("PURR/USDC", "@1")
+_SPOT_PRICE: Final = "1.0"  # of the one old trade of each pair
+SPOT_MIDS: Final = dict.fromkeys(SPOT_PAIRS, _SPOT_PRICE)
 _SPOT_CONTEXT: Final = {
-    "prevDayPx": "1.0",
+    "prevDayPx": _SPOT_PRICE,
     "dayNtlVlm": "0.0",
-    "markPx": "1.0",
+    "markPx": _SPOT_PRICE,
     "midPx": None,
     "circulatingSupply": "0.0",
 }
@@ -58,8 +60,9 @@ def spot_contexts() -> list[Json]:
 
 def spot_trades(coin: str) -> list[Json]:
     """Return the one old trade of a pair, which is where its price comes from."""
-    trade = {"coin": coin, "side": "B", "px": "1.0", "sz": "10.0", "time": 1_700_000_000_000, "hash": "0x" + "0" * 64}
-    return [{**trade, "tid": 1 + SPOT_PAIRS.index(coin), "users": ["0x" + "0" * 39 + "1", "0x" + "0" * 39 + "2"]}]
+    trade = {"coin": coin, "side": "B", "px": _SPOT_PRICE, "sz": "10.0", "time": 1_700_000_000_000}
+    parties = {"tid": 1 + SPOT_PAIRS.index(coin), "users": ["0x" + "0" * 39 + "1", "0x" + "0" * 39 + "2"]}
+    return [{**trade, "hash": "0x" + "0" * 64, **parties}]
 
 
 # --- the universe ----------------------------------------------------------------------------------

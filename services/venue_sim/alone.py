@@ -77,6 +77,8 @@ def _plan(home: Home | None) -> Plan:
 
 def _chosen(arguments: argparse.Namespace, plan: Plan) -> Plan:
     """Put what was chosen in the place of what the plan says."""
+    if arguments.scenario is not None and arguments.tape is not None:
+        raise ConfigFault("--scenario and --tape are two markets; choose one")
     equity = arguments.equity
     if equity is not None and not 0 < equity < 1e12:
         raise ConfigFault(f"--equity {equity}: must be more than 0 and less than 10^12 USD")

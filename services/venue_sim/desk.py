@@ -107,8 +107,8 @@ class Desk:
         return list(self._info.capped())
 
     def mids(self) -> dict[str, str]:
-        """Return every mid; a coin with an empty side shows its last trade, or its mark."""
-        return {coin: self._mid(coin) for coin in self.instruments}
+        """Return every mid; a coin with an empty side shows its last trade, or its mark; so do the spot pairs."""
+        return {coin: self._mid(coin) for coin in self.instruments} | account_payloads.SPOT_MIDS
 
     def _mid(self, coin: str) -> str:
         instrument, top = self.instruments[coin], self._info.top(coin)

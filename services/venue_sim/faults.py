@@ -319,7 +319,10 @@ Deed: TypeAlias = (
     | ClockSkew
 )
 AnyFault: TypeAlias = AnyLasting | Deed
-NAMES: Final = tuple(str(kind.__struct_config__.tag) for kind in (*AnyLasting.__args__, *Deed.__args__))
+PARAMETERS: Final = {
+    str(kind.__struct_config__.tag): kind.__struct_fields__ for kind in (*AnyLasting.__args__, *Deed.__args__)
+}
+NAMES: Final = tuple(PARAMETERS)
 
 
 def parse(name: str, parameters: dict[str, Any]) -> AnyFault:
@@ -330,5 +333,5 @@ def parse(name: str, parameters: dict[str, Any]) -> AnyFault:
     try:
         found: AnyFault = msgspec.convert({**lowered, "fault": name}, AnyFault, strict=False)
     except msgspec.ValidationError as error:
-        raise PeerFault(f"fault {name}: {error}") from error
+        raise PeerFault(f"fault {name}: {error}; it takes {', '.join(PARAMETERS[name])}") from error
     return found

@@ -14,7 +14,7 @@ from services.venue_sim.account import Account, Holding
 from services.venue_sim.api import FillEvent, FundingEvent, LedgerEvent, OrderView, TradeEvent
 from services.venue_sim.floor import Coin, Floor
 from services.venue_sim.margin import initial
-from services.venue_sim.matching import BookSide
+from services.venue_sim.matching import BookSide, Order
 from services.venue_sim.rules import CoinRules
 from services.venue_sim.sub_accounts import SubAccount
 from services.venue_sim.views import (
@@ -167,11 +167,13 @@ class Info:
         order = account.orders.get(oid)
         if order is None:
             return account.finished.get(oid)
-        return OrderRecord(order=order.view(), status=texts.OPEN, status_ms=Millis(order.placed_ms))
+        return _open_record(order)
 
     def historical_orders(self, user: str) -> tuple[OrderRecord, ...]:
-        """Return finished orders, newest first."""
-        return tuple(reversed(self._account(user).finished.values()))
+        """Return finished orders and open ones, the newest status first."""
+        account = self._account(user)
+        records = (*map(_open_record, reversed(account.orders.values())), *reversed(account.finished.values()))
+        return tuple(sorted(records, key=lambda record: record.status_ms, reverse=True))
 
     def fills(self, user: str) -> Sequence[FillEvent]:
         """Return the last 10,000 fills, oldest first."""
@@ -310,6 +312,10 @@ class Info:
             ),
             available=(Micros(available[0]), Micros(available[1])),
         )
+
+
+def _open_record(order: Order) -> OrderRecord:
+    return OrderRecord(order=order.view(), status=texts.OPEN, status_ms=Millis(order.placed_ms))
 
 
 def _levels(side: BookSide, depth: int | None) -> tuple[Level, ...]:

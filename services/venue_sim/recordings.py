@@ -107,7 +107,9 @@ class Recording:
                 with path.open("rb"):
                     pass
         except OSError as error:
-            raise ConfigFault(f"{self.path}: cannot be read: {error.strerror}; see venue_sim.tape") from error
+            raise ConfigFault(
+                f"{self.path}: cannot be read: {error.strerror}; name a recording (--tape, or venue_sim.tape)"
+            ) from error
         return [source for kind in ("trades_", "prices_", "") for path in names if (source := self._source(path, kind))]
 
     def _source(self, path: Path, kind: str) -> Callable[[], Iterator[Event]] | None:

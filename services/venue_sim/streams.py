@@ -82,6 +82,7 @@ class Streams:
         coins: frozenset[str],
         address: AddressLimits,
         abort_unknown: bool,
+        slow_is_said: bool,
         hold_back: Line[Say],
         sight: Callable[[str], None],
         noted: Callable[[int, str, str], None],
@@ -91,6 +92,7 @@ class Streams:
         self._coins = coins
         self._address = address
         self._abort_unknown = abort_unknown
+        self._slow_is_said = slow_is_said  # in the echo of an ordinary book
         self._hold_back = hold_back
         self._sight = sight
         self._noted = noted
@@ -130,7 +132,7 @@ class Streams:
         if not self._address.message(now):
             return [_error(connection, "Rate limited: too many messages")]
         try:
-            frame = subs.parse(text)
+            frame = subs.parse(text, slow_is_said=self._slow_is_said)
         except PeerFault:
             echo = text[:ECHO_BYTES_MAX]
             return [_error(connection, f"Error parsing JSON into valid websocket request: {echo}")]

@@ -2,7 +2,7 @@
 
 Rules
   1. Unknown keys are dropped, defaults are added, addresses become lower case: two subscriptions are the same
-     when their normal forms are.
+     when their normal forms are. That a book is not the fast one is only said since 2026.
   2. A frame that does not fit is answered on the error channel; the connection stays.
   3. A coin, a number of figures or a mantissa that the venue does not know breaks the connection.
 """
@@ -63,7 +63,7 @@ class L2Book(CoinChannel, frozen=True, kw_only=True, tag_field="type", tag="l2Bo
     name: ClassVar = "l2Book"
     n_sig_figs: int | None = None
     mantissa: int | None = None
-    fast: bool = False
+    fast: bool | msgspec.UnsetType = False  # unset is false, too, and not echoed
 
 
 class Bbo(CoinChannel, frozen=True, kw_only=True, tag_field="type", tag="bbo"):
@@ -241,7 +241,7 @@ Frame: TypeAlias = Subscribe | Unsubscribe | Ping | Post
 _frames: Final[msgspec.json.Decoder[Frame]] = msgspec.json.Decoder(Frame)
 
 
-def parse(text: str) -> Frame:
+def parse(text: str, *, slow_is_said: bool = True) -> Frame:
     """Return what the client said, in normal form; PeerFault when it does not fit (rule 2)."""
     try:
         frame = _frames.decode(text)
@@ -249,14 +249,16 @@ def parse(text: str) -> Frame:
         raise PeerFault(str(error)) from error
     match frame:
         case Subscribe(subscription=subscription):
-            return Subscribe(_normal(subscription))
+            return Subscribe(_normal(subscription, slow_is_said=slow_is_said))
         case Unsubscribe(subscription=subscription):
-            return Unsubscribe(_normal(subscription))
+            return Unsubscribe(_normal(subscription, slow_is_said=slow_is_said))
         case _:
             return frame
 
 
-def _normal(subscription: Subscription) -> Subscription:
+def _normal(subscription: Subscription, *, slow_is_said: bool) -> Subscription:
+    if isinstance(subscription, L2Book) and not subscription.fast:
+        return msgspec.structs.replace(subscription, fast=False if slow_is_said else msgspec.UNSET)
     if isinstance(subscription, UserChannel):
         return msgspec.structs.replace(subscription, user=subscription.user.lower())
     return subscription

@@ -125,6 +125,7 @@ class Venue:
             coins=frozenset((*instruments, *SPOT_PAIRS)),
             address=self._address,
             abort_unknown=settings.abort_unknown,
+            slow_is_said=settings.cadence != "2025",
             hold_back=Line(settings.data_age, Random(f"{settings.seed}/age")),
             sight=self._sight,
             noted=lambda number, event, detail: self._scribe.connection(self._now, number, event, detail),

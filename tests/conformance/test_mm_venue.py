@@ -26,7 +26,7 @@ class Venues:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._environment = {**os.environ, "XDG_RUNTIME_DIR": str(folder), "COLUMNS": "200"}
+        self._environment = {**os.environ, "XDG_RUNTIME_DIR": str(folder), "COLUMNS": "80"}
         self.started: list[subprocess.Popen[str]] = []
 
     def start(self, *words: str) -> tuple[subprocess.Popen[str], str, str]:
@@ -77,10 +77,12 @@ def test_a_venue_with_a_home(venues: Venues) -> None:
     assert client.info.user_state(wallet.address)["marginSummary"]["accountValue"] == "5000.0"
     armed = venues.mm("fault", "error_after_accept", "count=1", "text=gone", "--home", home)
     assert (armed.returncode, armed.stdout) == (0, "armed as number 1\n"), armed.stderr
+    listed = venues.mm("fault", "--home", home).stdout
+    assert listed == "  1  struck      0  error_after_accept share=1.0 count=1 text=gone\n"
     answer = client.order("BTC", True, 0.01, float(f"{mid * 0.9:.4g}"), {"limit": {"tif": "Gtc"}})
     assert answer == {"status": "err", "response": "gone"}
-    listed = venues.mm("accounts", "--home", home)
-    assert re.search(rf"{wallet.address.lower()}.*5000\.0.* 1 ", listed.stdout), listed.stdout
+    standing = venues.mm("accounts", "--home", home).stdout
+    assert re.search(rf"{wallet.address.lower()}.*5000\.0.* 1 ", standing), standing
     wrong = venues.mm("fault", "lose_ack", "share=2", "--home", home)
     assert (wrong.returncode, len(wrong.stderr.splitlines())) == (2, 1)
     second = venues.mm(*words)
@@ -117,6 +119,7 @@ def test_a_venue_without_a_home(venues: Venues) -> None:
     [
         (("scenario", "boom"), "no scenario 'boom'; choose one of calm"),
         (("serve", "--tape", "nowhere"), "nowhere: cannot be read"),
+        (("serve", "--tape", "nowhere", "--scenario", "calm"), "choose one"),
         (("serve", "--equity", "0"), "--equity 0.0"),
     ],
 )

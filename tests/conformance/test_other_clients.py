@@ -70,6 +70,22 @@ def tell(url: str, story: Story) -> None:
     asyncio.run(scene())
 
 
+def test_orders_of_every_age(url: str) -> None:
+    """As ccxt asks for all orders: one list of what is open and what has ended, the newest first."""
+    wallet = Wallet(b"\x25")
+
+    async def story(http: httpx.AsyncClient, _: int) -> None:
+        await ask(http, "clearinghouseState", user=wallet.user)
+        orders = (limit(price, "0.2", asset=ETH) for price in ("1100", "1101"))
+        answer = (await http.post("/exchange", json=wallet.body(place(*orders)))).json()
+        gone, stays = (status["resting"]["oid"] for status in answer["response"]["data"]["statuses"])
+        await http.post("/exchange", json=wallet.body({"type": "cancel", "cancels": [{"a": ETH, "o": gone}]}))
+        history = await ask(http, "historicalOrders", user=wallet.user)
+        assert [(each["order"]["oid"], each["status"]) for each in history] == [(gone, "canceled"), (stays, "open")]
+
+    tell(url, story)
+
+
 def test_everything_over_posts(url: str) -> None:
     """As NautilusTrader trades: subscribe, post orders, modifies and fast cancels, hear of each on the stream."""
     wallet = Wallet(b"\x21")
@@ -144,8 +160,30 @@ def test_markets_are_loaded(url: str) -> None:
             assert coin["marginTableId"] < 50 or coin["marginTableId"] in tables
         spot, contexts = await ask(http, "spotMetaAndAssetCtxs")
         assert [context["coin"] for context in contexts] == [pair["name"] for pair in spot["universe"]]
+        mids = await ask(http, "allMids")
+        assert mids.keys() == {each["name"] for each in (*meta["universe"], *spot["universe"])}
         fundings = dict(await ask(http, "predictedFundings"))
         assert fundings.keys() == {coin["name"] for coin in meta["universe"]}
+
+    tell(url, story)
+
+
+def test_the_echo_is_what_was_sent(url: str) -> None:
+    """As nktkas before mid-2026 waits: only an acknowledgement equal to its own request, null keys included, counts."""
+
+    async def story(_: httpx.AsyncClient, port: int) -> None:
+        user = Wallet(b"\x24").user
+        async with socket(port) as opened:
+            for sent in (
+                {"type": "l2Book", "coin": "ETH", "nSigFigs": None, "mantissa": None},
+                *({"type": kind, "coin": "ETH"} for kind in ("trades", "bbo", "activeAssetCtx")),
+                {"type": "candle", "coin": "ETH", "interval": "1m"},
+                {"type": "userFills", "user": user, "aggregateByTime": False},
+                *({"type": kind, "user": user} for kind in ("orderUpdates", "userEvents", "userFundings")),
+            ):
+                await opened.send(json.dumps({"method": "subscribe", "subscription": sent}))
+                answer = await hear(opened, "subscriptionResponse")
+                assert answer == {"method": "subscribe", "subscription": sent}
 
     tell(url, story)
 

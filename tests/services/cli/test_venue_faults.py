@@ -80,7 +80,7 @@ def test_the_socket_is_private(path: Path) -> None:
     [
         ("lose_everything", {}, "lose_everything.*is unknown; there are lose_ack"),
         ("lose_ack", {"share": 0}, "share"),
-        ("lose_ack", {"shares": 1}, "shares"),
+        ("lose_ack", {"shares": 1}, "shares.*it takes for_ms, share, count, user"),
         ("delist", {"coin": "NOPE"}, "NOPE.*not listed; there are BTC"),
         ("manual_cancel", {}, "user: is needed"),
         ("manual_trade", {"coin": "BTC", "side": "buy", "size": "x", "user": "0x" + "1" * 40}, "size"),
@@ -121,7 +121,7 @@ def test_no_venue(tmp_path: Path, path: Path) -> None:
     """Without a venue that was started for it there is one clear error."""
     home = Home(tmp_path)
     home.prepare()
-    with pytest.raises(ConfigFault, match="start the venue with faults"):
+    with pytest.raises(ConfigFault, match="mm venue serve --faults --home"):
         FaultLink.of_home(home)
     endpoints.write(home, endpoints.FAULTS, str(path))
     with pytest.raises(ConfigFault, match="no venue listens there"):

@@ -84,12 +84,14 @@ def test_the_venue_forgets_old_orders() -> None:
 
 
 def test_historical_orders_are_newest_first() -> None:
-    """The last to end comes first."""
+    """The last to end or to be placed comes first; open orders are among them."""
     stage = Stage()
-    one, two = stage.rest(ALICE, order(BUY, "99000", "0.01"), order(BUY, "98000", "0.01"))
+    old, one, two = stage.rest(ALICE, *(order(BUY, price, "0.01") for price in ("97000", "99000", "98000")))
     stage.cancel(ALICE, two, one)
     stage.block()
-    assert [record.order.oid for record in stage.info.historical_orders(ALICE)] == [one, two]
+    (new,) = stage.rest(ALICE, order(BUY, "96000", "0.01"))
+    found = [(record.order.oid, record.status) for record in stage.info.historical_orders(ALICE)]
+    assert found == [(new, "open"), (one, "canceled"), (two, "canceled"), (old, "open")]
 
 
 def test_fees_and_limits_of_a_user() -> None:

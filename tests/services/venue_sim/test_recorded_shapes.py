@@ -73,7 +73,12 @@ def differences(theirs: list[Any], ours: Any, expected: set[str]) -> None:
         ("test_get_l2_snapshot", "l2Book", {"coin": "BTC"}, set()),
         ("test_get_open_orders", "openOrders", {}, {"$[].origSz is ours alone", "$[].reduceOnly is ours alone"}),
         ("test_get_frontend_open_orders", "frontendOpenOrders", {}, {"$[].cloid is ours alone"}),
-        ("test_historical_orders", "historicalOrders", {}, {"$[].order.cloid is cloid, theirs null"}),
+        (
+            "test_historical_orders",
+            "historicalOrders",
+            {},
+            {"$[].order.cloid is cloid, theirs null", "$[].order.tif is null, theirs text"},
+        ),
         ("test_get_user_fills", "userFills", {}, FILLS),
         ("test_get_user_fills_by_time", "userFillsByTime", RANGE, FILLS),
         ("test_user_funding_history_with_end_time", "userFunding", RANGE, SAMPLES),

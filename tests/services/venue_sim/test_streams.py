@@ -15,16 +15,20 @@ def door() -> Door:
     return Door().meet(ALICE, BOB).open(1)
 
 
-def test_acknowledged_before_the_first_message(door: Door) -> None:
-    """Rule 1: the normal form comes back, then the snapshot."""
+@pytest.mark.parametrize(("cadence", "slow"), [("2025", {}), ("2026", {"fast": False})])
+def test_acknowledged_before_the_first_message(cadence: str, slow: dict[str, bool]) -> None:
+    """Rule 1: the normal form comes back as of its year, then the snapshot."""
+    door = Door(Settings(cadence=cadence)).open(1)
     acknowledgement, book = door.subscribe(1, type="l2Book", coin="BTC").heard(1)
-    normal = {"type": "l2Book", "coin": "BTC", "nSigFigs": None, "mantissa": None, "fast": False}
+    normal = {"type": "l2Book", "coin": "BTC", "nSigFigs": None, "mantissa": None, **slow}
     assert acknowledgement == {
         "channel": "subscriptionResponse",
         "data": {"method": "subscribe", "subscription": normal},
     }
     assert book["channel"] == "l2Book"
     assert book["data"]["levels"] == [[], []]
+    (twice,) = door.subscribe(1, type="l2Book", coin="BTC", fast=False).heard(1)
+    assert twice["data"].startswith("Already subscribed: ")
 
 
 def test_twice_is_an_error(door: Door) -> None:
