@@ -23,7 +23,7 @@ from common.messages import (
 )
 from common.touch import Touch
 from common.units import SECOND, Nanos, Side
-from services.strategy.market import Arrival, Market
+from services.strategy.market import SIGMA_MAX, Arrival, Market
 
 Slow: TypeAlias = ArrivalEstimate | CascadeEstimate | FlowEstimate | MarkoutEstimate | VolatilityEstimate
 
@@ -31,6 +31,7 @@ SLOW_AGE_MAX: Final = Nanos(10 * SECOND)  # they come once a second
 # Live fits outside of these are no market: exponentials of them are.
 A_RANGE: Final = (1e-4, 1e4)
 K_RANGE: Final = (0.01, 100.0)
+FUNDING_RANGE: Final = (-0.1, 0.1)  # per hour; the venue's own cap is 0.04
 NO_SIGMAS: Final = (0.0, 0.0)  # fast, ahead
 NO_FLOW: Final = (0.0, 0.0, 0.0, 0.0)  # vpin, imbalance, funding an hour, seconds to it
 
@@ -135,7 +136,7 @@ class Beliefs:
 
 def _sigmas(said: VolatilityEstimate) -> tuple[float, float]:
     ahead = said.expected_sigma_per_sqrt_s if said.ready else 0.0
-    return _positive(said.sigma_fast_per_sqrt_s), _positive(ahead)
+    return min(SIGMA_MAX, _positive(said.sigma_fast_per_sqrt_s)), min(SIGMA_MAX, _positive(ahead))
 
 
 def _flow(said: FlowEstimate) -> tuple[float, float, float, float]:
@@ -143,7 +144,7 @@ def _flow(said: FlowEstimate) -> tuple[float, float, float, float]:
     return (
         min(1.0, _positive(said.vpin or 0.0)),
         imbalance if isfinite(imbalance) else 0.0,
-        funding if isfinite(funding) else 0.0,
+        _within(funding, FUNDING_RANGE) if isfinite(funding) else 0.0,
         _positive(said.funding_due_s),
     )
 

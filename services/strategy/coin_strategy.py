@@ -7,6 +7,7 @@ Rules
   2. Sizes shrink in proportion once less than SHRINK_FROM of that limit is left on a side.
   3. A side in the way of a fast price, of a cascade, or just swept, may only reduce the position.
   4. Bids stay below the best ask and asks above the best bid of the newest book: every order is post-only.
+  5. A full state that repeats what is known, and a slow estimate, wait for the next price or the next unit.
 """
 
 from math import isfinite
@@ -98,28 +99,35 @@ class CoinStrategy:
         self.lacks: Reason | None = Reason.NO_MARKET  # what my input lacked when last looked at
         self.was_complete = False
 
-    def take(self, message: Fact, now: Nanos) -> None:
+    def take(self, message: Fact, now: Nanos) -> bool:
+        """Say whether the target may differ now (rule 5)."""
+        known: object = None
         match message:
             case Book() | TopOfBook():
                 self._on_touch(message, now)
             case LiveOrders():
                 self._echo.on_orders(message)
+                return False
             case Estimate():
                 self._estimate = message
             case FeedHealth():
-                self._health = message
+                known, self._health = self._health, message
                 if not message.fresh:
                     self._touch = None  # an absurd stamp must not outlive the socket that it came from
             case Position():
-                self._position = message
+                known, self._position = self._position, message
             case Exposure():
-                self._exposure, self._exposure_at = message, now
+                known, self._exposure, self._exposure_at = self._exposure, message, now
             case Fill():
                 self._sweeps.hear(message, now)
-            case ArrivalEstimate() | CascadeEstimate() | FlowEstimate() | MarkoutEstimate() | VolatilityEstimate():
+            case CascadeEstimate():
                 self._beliefs.hear(message)
+            case ArrivalEstimate() | FlowEstimate() | MarkoutEstimate() | VolatilityEstimate():
+                self._beliefs.hear(message)
+                return False
             case _:
                 assert_never(message)
+        return self.lacks is not None or not _is_repeated(message, known)
 
     def say(self, level: PostureLevel, forbidden: Reason | None, now: Nanos) -> list[QuoteTarget | QuoteShares]:
         """Return the target where it is due or has changed, and the shares when due; `forbidden` empties both sides."""
@@ -295,3 +303,16 @@ class CoinStrategy:
 
 def _cannot_reduce(least: int) -> Reason:
     return Reason.FLAT if least <= 0 else Reason.REDUCE_ONLY
+
+
+def _is_repeated(message: Fact, known: object) -> bool:
+    """Say whether a full state says what was known, but for what nothing here is made of: ages, counters, stamps."""
+    match message, known:
+        case FeedHealth(), FeedHealth():
+            return message.fresh == known.fresh
+        case Position(), Position():
+            return (message.lots, message.proven) == (known.lots, known.proven)
+        case Exposure(), Exposure():
+            return message == known
+        case _:
+            return False

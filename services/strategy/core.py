@@ -14,15 +14,10 @@ from typing import TypeAlias
 from common.actor import Boot, Effect, Exit, Send
 from common.config import Settings
 from common.messages import (
-    ArrivalEstimate,
-    FlowEstimate,
-    LiveOrders,
-    MarkoutEstimate,
     Posture,
     PostureLevel,
     ServiceState,
     Stopping,
-    VolatilityEstimate,
     Wake,
 )
 from common.units import Nanos
@@ -30,8 +25,6 @@ from services.strategy import models
 from services.strategy.coin_strategy import CoinStrategy, Fact
 from services.strategy.reasons import Reason
 
-# An Estimate comes with every change of the market: these count with the next one.
-Waiting: TypeAlias = ArrivalEstimate | FlowEstimate | LiveOrders | MarkoutEstimate | VolatilityEstimate
 Inbox: TypeAlias = Wake | Stopping | Posture | Fact
 
 
@@ -54,16 +47,16 @@ class Strategy:
                 self._stopping = True
                 return [*self._targets(tuple(self._coins), now), Exit(0, "stopped as asked")]
             case Posture():
+                repeated = message == self._posture and now - self._posture_at < self._posture_age_max
                 self._posture, self._posture_at = message, now
-                return self._targets(tuple(self._coins), now)
+                return [] if repeated else self._targets(tuple(self._coins), now)
             case Wake():
                 return self._targets(tuple(self._coins), now)
             case _:
                 coin = self._coins.get(message.coin)
                 if coin is None:
                     return []
-                coin.take(message, now)
-                return [] if isinstance(message, Waiting) else self._targets((message.coin,), now)
+                return self._targets((message.coin,), now) if coin.take(message, now) else []
 
     def deadline(self) -> Nanos:
         return min(coin.repeat_at for coin in self._coins.values())

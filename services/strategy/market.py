@@ -1,11 +1,14 @@
 """The market that is quoted against, and what is believed of it at this moment."""
 
 from math import isfinite
+from typing import Final
 
 import msgspec
 
 from common.price_units import BPS
 from common.units import Side, Ticks
+
+SIGMA_MAX: Final = 1.0  # per sqrt(second): all of the price within a second is no volatility but a fault
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +48,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_sane(self, gap_max_bps: float) -> bool:
         """Say whether the estimate is positive, finite, a share where it is one, and near this market's mid."""
-        if not all(isfinite(number) and number > 0 for number in (self.fair_ticks, self.sigma_per_sqrt_s)):
+        if not (isfinite(self.fair_ticks) and self.fair_ticks > 0 and 0 < self.sigma_per_sqrt_s <= SIGMA_MAX):
             return False
         if not 0 <= self.confidence <= 1 or not isfinite(self.jump_ratio):
             return False

@@ -76,6 +76,12 @@ def test_the_process_of_variance_counts_when_ready() -> None:
     assert believed(cold).vpin == 0
 
 
+def test_absurd_numbers_are_bounded() -> None:
+    """Their squares and exponentials would not be numbers any more."""
+    market = believed(volatility(1, fast=1e200, ahead=1e200), flow(1, funding=-1e300))
+    assert (market.sigma_fast_per_sqrt_s, market.sigma_ahead_per_sqrt_s, market.funding_per_hour) == (1.0, 1.0, -0.1)
+
+
 anything = st.floats(allow_nan=True, allow_infinity=True)
 
 

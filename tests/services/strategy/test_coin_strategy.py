@@ -4,11 +4,12 @@ import msgspec
 import pytest
 
 from common.messages import QuoteTarget
-from common.units import Side
+from common.units import Millis, Side
 from services.strategy.core import Inbox
 from services.strategy.reasons import Reason
 from tests.market import book, top
 from tests.services.strategy.facts import (
+    FRESH,
     LIMIT,
     ONE_COIN,
     PLAIN,
@@ -96,7 +97,7 @@ def test_a_swept_side_comes_back_slowly() -> None:
 def test_slow_estimates_wait_for_the_next_price() -> None:
     """They change the target that comes next, and send none themselves."""
     script = story().ignore().send(volatility(1, ahead=2e-4), markout(1, -3.0), flow(1), arrivals(1)).expect()
-    target = last(script.send(position(0)))
+    target = last(script.send(estimate(1)))
     assert target.components_bps["bid.volatility"] == pytest.approx(-2)
     assert target.components_bps["bid.adverse"] == pytest.approx(-2.5)
     assert target.components_bps["ask.adverse"] == 0
@@ -115,3 +116,15 @@ def test_a_thin_book_is_said() -> None:
     assert [level.lots for level in last(script).bids] == [10, 10]
     script.send(book(1, lots=30))
     assert reasons(script) == ("thin_book", "thin_book")
+
+
+def test_repeated_states_wait_for_the_next_unit() -> None:
+    """Rule 5: the same health, position, exposure and posture are no news; with another number they are."""
+    script = story().ignore()
+    known = msgspec.structs.replace(FRESH, book_age_ms=9), msgspec.structs.replace(position(0), as_of_ms=Millis(9))
+    script.send(*known, exposure(0), posture()).expect()
+    assert last(script.send(position(LIMIT // 2))).components_bps["skew"] < 0
+    script.send(exposure(LIMIT))
+    assert reasons(script) == ("no_headroom", "")
+    script.send(msgspec.structs.replace(FRESH, fresh=False))
+    assert reasons(script) == ("feed_not_fresh", "feed_not_fresh")

@@ -133,7 +133,8 @@ def test_book_age() -> None:
     for quarter in range(5, 13):
         script.until(quarter / 4).send(posture(), exposure(0), estimate(quarter / 4))
         assert all(target.bids for target in script.take(QuoteTarget))
-    script.until(3.199).send(posture(), exposure(0), estimate(3.1)).ignore().until(3.2).send(posture())
+    script.until(3.199).send(posture(), exposure(0), estimate(3.1)).ignore().until(3.2)
+    script.send(estimate(3.1))
     assert reasons(script) == ("stale_book", "stale_book")
     assert script.actor.state is ServiceState.DEGRADED
     assert script.actor.detail == "BTC: stale_book"
@@ -143,7 +144,7 @@ def test_estimate_age() -> None:
     """Rule 2: a live book with a dead estimator is not quoted."""
     script = story().ignore().until(2.9).send(top(2.9), posture(), exposure(0))
     assert last(script).bids
-    script.until(3).send(posture())
+    script.until(3).send(top(3))
     assert reasons(script) == ("stale_estimate", "stale_estimate")
 
 

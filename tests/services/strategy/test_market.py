@@ -18,6 +18,7 @@ from tests.services.strategy.test_ladder import MARKET
         (inf, 1.0, False),
         (BID + 5.0, 0.0, False),
         (BID + 5.0, nan, False),
+        (BID + 5.0, 1.1, False),
         (BID * 1.0148, 1.0, True),  # the gap is 150 bps of the mid
         (BID * 1.0152, 1.0, False),
         (BID * 0.9848, 1.0, False),
