@@ -102,3 +102,21 @@ def test_one_coin_is_halted_alone_until_it_is_armed() -> None:
         armed = mesh.mm("arm", "--reason", "drill is over")
         assert armed.returncode == 0, armed.stdout + armed.stderr
         mesh.wait_quoting()
+
+
+def test_a_halt_sells_what_is_held_where_that_is_wanted() -> None:
+    """After CONTAINED only reduce-only orders of risk's own reach the venue, and the position ends at zero."""
+    with live_mesh({"kill": {"flatten": True}, "venue_sim": {"faults": True}}) as mesh:
+        mesh.wait_ready()
+        mesh.wait_quoting()
+        mesh.venue.fault("manual_trade", coin="BTC", side="buy", size="0.02")
+        mesh.wait("BTC is held", lambda: mesh.judge.refresh().positions().get("BTC", 0) > 0, 10)
+        mark = mesh.judge.seq
+        halted = mesh.mm("halt", "--reason", "drill", "--timeout", "60", timeout_s=120)
+        assert halted.returncode == 0, halted.stdout + halted.stderr + mesh.report()
+        mesh.wait("all is sold", lambda: not any(mesh.judge.refresh().positions().values()), 15)
+        exits = [order for order in mesh.judge.orders(after=mark) if order.tif == "Ioc"]
+        assert exits
+        assert all(order.reduce_only for order in exits)
+        assert mesh.judge.resting() == {}
+        assert [file.cause for file in HaltDir(mesh.home.halt).read().files] == ["operator"]
