@@ -1,7 +1,10 @@
 """The files of the witness log."""
 
 import json
+import os
 from pathlib import Path
+
+import pytest
 
 from common import witness
 from common.witness_check import verify
@@ -25,6 +28,18 @@ def test_rotation(tmp_path: Path) -> None:
     kept = [found.seq for found in witness.read(tmp_path)]
     assert kept == list(range(kept[0], 21))
     assert 6 <= len(kept) <= 9
+
+
+@pytest.mark.parametrize(("fsync", "forced"), [(False, 0), (True, 2)])
+def test_fsync_is_optional(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsync: bool, forced: int) -> None:
+    """With it each block's lines are on the disk before the next; a block without lines costs nothing."""
+    files = LogFiles(tmp_path, fsync=fsync)
+    calls: list[int] = []
+    monkeypatch.setattr(os, "fsync", calls.append)
+    for lines in (line(1), b"", line(2)):
+        files.append(lines)
+    assert len(calls) == forced
+    files.close()
 
 
 def test_a_restart_goes_on_counting(tmp_path: Path) -> None:
