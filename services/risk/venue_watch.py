@@ -7,6 +7,7 @@ Rules
      stopping, when order_management or the canceller is silent, or because it is older than this memory (the home
      was lost).
   4. A key that the venue does not take for an agent of ours any more pulls quotes, and kills when it says so twice.
+  5. What the posture does not let rest and is listed for `OVERSTAY` all the same is a finding, and cancelled.
 """
 
 from collections import Counter
@@ -20,6 +21,7 @@ from common.messages import (
     Cancel,
     FindingRecord,
     OrderUpdates,
+    PostureLevel,
     QueryFailed,
     StreamDown,
     StreamFills,
@@ -48,6 +50,7 @@ from services.risk.recovery import Recovery, universe_fault
 
 FILLS_BACK_MS: Final = 86_400_000  # after a longer absence older fills are the account state's alone
 REVOKE: Final = "revoke the agents of risk and canceller at once"
+OVERSTAY: Final = Nanos(4 * SECOND)  # whoever was asked first has cancelled by then, and the venue's list shows it
 AGENT_AGAIN: Final = Nanos(2 * SECOND)  # before a key that is not approved is asked for again
 
 Answer: TypeAlias = (
@@ -77,6 +80,7 @@ class VenueWatch:
         self._sweep_at: Nanos | None = None  # a list asked for from then on is cancelled
         self._sweep_next = Nanos(0)
         self._stop_at: Nanos | None = None
+        self._barred_since: dict[str, Nanos] = {}  # orders that should be gone
         self.findings: Counter[str] = Counter()
 
     @property
@@ -234,7 +238,28 @@ class VenueWatch:
             return effects + self._cancel(ours, now)
         halted, approved = self._halting.coins, self._facts.decisions.approved
         strays = [order for order in ours if order.coin in halted or not approved(order.cloid or "")]
-        return effects + self._cancel(strays, now)
+        return effects + self._cancel(strays, now) + self._end_overstays(ours, now)
+
+    def _end_overstays(self, ours: list[VenueOrder], now: Nanos) -> list[Effect]:
+        """Rule 5."""
+        barred = {order.cloid or "": order for order in ours if self._barred(order)}
+        self._barred_since = {cloid: self._barred_since.get(cloid, now) for cloid in barred}
+        if barred:
+            self._audit.want(Kind.ORDERS, now, OVERSTAY)
+        late = [order for cloid, order in barred.items() if now - self._barred_since[cloid] >= OVERSTAY]
+        found = [
+            Finding(
+                kind="order overstays",
+                coin=order.coin,
+                evidence=f"{order.cloid} rests in {self._facts.board.level(order.coin).name}",
+            )
+            for order in late
+        ]
+        return self.report(found, now) + self._cancel(late, now)
+
+    def _barred(self, order: VenueOrder) -> bool:
+        level = self._facts.board.level(order.coin)
+        return level >= PostureLevel.PULL_QUOTES or (level is PostureLevel.REDUCE_ONLY and not order.reduce_only)
 
     def _cancel(self, orders: list[VenueOrder], now: Nanos) -> list[Effect]:
         cancels = [Cancel(coin=order.coin, cloid=order.cloid) for order in orders]

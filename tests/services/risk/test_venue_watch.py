@@ -104,3 +104,31 @@ def test_one_odd_word_about_an_agent_is_taken_back() -> None:
     scene.wait(10)
     assert scene.latches == []
     assert scene.level() is PostureLevel.NORMAL
+
+
+def test_what_must_not_rest_is_cancelled_when_nobody_else_did() -> None:
+    """Rule 5: quotes are pulled, and one order is still listed after four seconds; what went in time is no matter."""
+    scene = Scene().ready()
+    stays, goes = bid(1), bid(2)
+    scene.send(scene.request(stays, goes))
+    scene.update(stays, 9, "open")
+    scene.update(goes, 10, "open")
+    scene.silent.add("strategy")  # its target lapses
+    scene.wait(2)
+    assert scene.level() is PostureLevel.PULL_QUOTES
+    scene.update(goes, 10, "canceled")
+    signs = len(scene.signs)
+    scene.wait(20)
+    cancels = [sign.action for sign in scene.signs[signs:] if isinstance(sign.action, CancelOrders)]
+    assert {cancel.cloid for action in cancels for cancel in action.cancels} == {stays.cloid}
+    assert scene.risk._watch.findings["order overstays"] == len(cancels)
+
+
+def test_what_may_rest_overstays_nothing() -> None:
+    """Rule 5: a quote in a normal posture is listed for as long as it likes."""
+    scene = Scene().ready()
+    scene.send(scene.request(bid(1)))
+    scene.update(bid(1), 9, "open")
+    signs = len(scene.signs)
+    scene.wait(30)
+    assert scene.signs[signs:] == []
