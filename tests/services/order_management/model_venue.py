@@ -98,6 +98,7 @@ class ModelVenue:
     placed_twice: list[str] = field(default_factory=list)
     new_leg_first: bool = False  # which leg of a modify orderUpdates tell first
     cash: Decimal = Decimal(100_000)
+    equity: Decimal = Decimal(100_000)  # as it is stated; 0 with no positions is no account
     ms: int = BASE_MS
     oids: Iterator[int] = field(default_factory=lambda: count(1_000))
     tids: Iterator[int] = field(default_factory=lambda: count(1))
@@ -263,9 +264,9 @@ class ModelVenue:
         return VenueAccount(
             query_id=query_id,
             venue_ms=Millis(self.ms),
-            equity=Decimal(100_000),
+            equity=self.equity,
             margin_used=Decimal(0),
-            withdrawable=Decimal(100_000),
+            withdrawable=self.equity,
             positions=positions,
             asked_at=asked_at,
             raw_usd=self.cash,

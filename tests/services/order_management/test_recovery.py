@@ -224,6 +224,24 @@ def test_another_position_at_start_is_adopted_with_a_finding() -> None:
     assert world.core._desk.ledger.coins["BTC"].realized_pnl == Decimal(0)
 
 
+def test_an_empty_account_at_start_is_not_adopted() -> None:
+    """Rule 4: no equity and no positions, however often it is said, is somebody else's account or none."""
+    world = quoted()
+    world.venue.fill(world.venue.open()[0].oid, 100)
+    world.settle()
+    held, equity = dict(world.venue.position), world.venue.equity
+    assert any(held.values())
+    restarted_with(world, 0)
+    world.venue.equity = Decimal(0)
+    run(world, 20)
+    assert not reconciled(world)
+    assert not world.venue.open()
+    assert {finding.kind for finding in world.findings} == {"account without equity"}
+    world.venue.position.update(held)
+    world.venue.equity = equity
+    world.settle()
+
+
 def test_a_position_that_moves_is_not_adopted() -> None:
     """Rule 4: two reads that differ from each other prove nothing yet."""
     world = restarted_with(quoted(), 70)
