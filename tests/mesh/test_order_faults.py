@@ -46,7 +46,7 @@ CHANGES = {
 }
 ORPHAN_S_MAX: Final = 10
 LOST_ACKS_S: Final = 45
-LOST_ACKS_ORDERS_MIN: Final = 300  # an idle machine makes 1,500
+LOST_ACKS_ORDERS_MIN: Final = 300  # in that time, on a busy machine
 ROWS_UNTIL_KILLED: Final = (60, 1, 2, 100, 3, 7, 1, 30, 12, 1, 90, 5)  # few: in the middle of a recovery
 SNAPSHOT_S_MAX: Final = 2.0
 

@@ -46,6 +46,19 @@ def test_books_open_with_the_venues_word(lots: int, findings: list[str]) -> None
     assert [row.coin for row in rows(effects, LedgerRecord)] == ["BTC", "ETH"]
 
 
+def test_missing_fills_leave_the_coin_unproven() -> None:
+    """An order that is gone without all of its fills: its coin is not quoted, whatever the account says; others are."""
+    books = Books(place := desk())
+    books.on_account(account(0), T)
+    order = tracked(place)
+    assert books.unproven("BTC") == ""
+    order.fills_missing = True
+    assert (books.unproven("BTC"), books.unproven("ETH")) == ("fills missing", "")
+    position = books.position("BTC", proven=True)
+    assert position is not None
+    assert not position.proven
+
+
 def test_compared_at_the_venues_time() -> None:
     """Rule 2: a fill after the snapshot does not make it wrong, and one at its moment belongs to it."""
     books = Books(place := desk())

@@ -80,6 +80,7 @@ def test_retired_are_remembered_for_a_while() -> None:
     assert len(store.retired) == RETIRED_MAX
     assert store.find(cloid(0), None) is None
     assert store.find(None, 0) is None
+    assert len(store._by_oid) == RETIRED_MAX
     assert store.find(None, 1) is store.find(cloid(1), None) is not None
     assert not store.open
     assert not store._sides["BTC", Side.BUY]
