@@ -78,6 +78,7 @@ class Strategy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     flow_tilt_bps: Annotated[float, Meta(ge=0, le=10)] = 0.2  # with the order flow, at most
     funding_hold_s: Annotated[float, Meta(ge=0, le=86_400)] = 600.0  # how long a position is held, for its funding
     # guards
+    cascade_guard: bool = True  # shrink and pull what a liquidation cascade would run over
     sweep_fills: Annotated[int, Meta(ge=2, le=100)] = 5  # of one side within 2 s
     sweep_recovery_s: Positive = 120.0
 

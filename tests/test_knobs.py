@@ -74,6 +74,7 @@ STRATEGY: Final[dict[str, tuple[object, dict[str, Any]]]] = {  # key -> another 
     "half_spread_max_bps": (7.0, {}),
     "flow_tilt_bps": (1.0, {}),
     "funding_hold_s": (86_400.0, {}),
+    "cascade_guard": (False, {}),
     "sweep_fills": (3, {}),
     "sweep_recovery_s": (20.0, {}),
 }

@@ -5,7 +5,8 @@ from html import escape
 from typing import Final
 
 from services.replay import plots
-from services.replay.measures import CoinReport
+from services.replay.comparison import Comparison
+from services.replay.measures import HORIZONS_S, CoinReport, MarkoutMean
 from services.replay.run import Report
 
 STYLE: Final = (
@@ -26,6 +27,7 @@ def page(report: Report) -> str:
             head,
             f"<style>{STYLE}</style><h1>Replay of {escape(report.tape)}</h1>",
             _summary(report),
+            "" if report.comparison is None else _comparison(report.comparison),
             *(_coin(coin, report) for coin in report.coins),
             _absences(report),
             "</html>\n",
@@ -38,7 +40,7 @@ def _summary(report: Report) -> str:
     per_fill = "no fills" if report.messages_per_fill is None else f"{report.messages_per_fill:.1f}"
     rows = [
         ("seed", str(report.seed)),
-        ("recorded time", f"{report.seconds:,.1f} s, {report.events:,} events"),
+        ("recorded time", f"{report.seconds:,.1f} s from {report.skipped_s:,.1f} s on, {report.events:,} events"),
         ("net P&L, positions at the mid", f"{report.net_pnl_usd:,.4f} USD"),
         ("signed actions", f"{report.actions:,} ({per_fill} per fill)"),
         ("cash identity", f"{'holds' if holds else 'BROKEN'}: off by {report.identity_error_usd:.6f} USD"),
@@ -49,6 +51,25 @@ def _summary(report: Report) -> str:
     warning = "" if holds else "<p class='bad'>The venue's cash is not explained by fills, fees and funding.</p>"
     note = "<p>One recording is one day: a profit or loss here proves nothing about the next.</p>"
     return f"<table>{body}</table>{warning}{note}"
+
+
+def _comparison(said: Comparison) -> str:
+    horizons = "".join(f"<th>{horizon} s</th>" for horizon in HORIZONS_S)
+    head = (
+        f"<tr><th>strategy</th><th>net USD</th><th>volume</th><th>net bps</th><th>fills</th><th>quoted</th>{horizons}"
+    )
+    rows = "".join(
+        f"<tr><td>{escape(side.strategy)} {escape(side.coin)}</td><td>{side.net_pnl_usd:,.4f}</td>"
+        f"<td>{side.volume_usd:,.0f}</td><td>{side.net_bps:+.3f}</td><td>{side.fills}</td>"
+        f"<td>{side.uptime_both:.1%}</td>{''.join(map(_markout, side.markouts))}</tr>"
+        for side in said.sides
+    )
+    return f"<h2>Compared</h2><p>{escape(said.verdict)}</p><table>{head}</tr>{rows}</table><p>Markouts in bps.</p>"
+
+
+def _markout(mean: MarkoutMean) -> str:
+    error = "" if mean.error_bps is None else f" ± {mean.error_bps:.2f}"
+    return f"<td>{mean.mean_bps:+.2f}{error}</td>" if mean.fills else "<td></td>"
 
 
 def _coin(coin: CoinReport, report: Report) -> str:

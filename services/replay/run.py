@@ -21,6 +21,7 @@ from common.simulation.driver import Simulation
 from common.simulation.network import Network
 from common.units import MICROS_PER_USD, MILLISECOND, SECOND, Nanos
 from services.replay.absences import Absence, Absences
+from services.replay.comparison import Comparison
 from services.replay.measures import CoinMeasure, CoinReport
 from services.replay.seating import ORDER, seats
 from services.replay.venue_link import ACCOUNT, AGENTS, EPOCH_MS, OPERATOR, recorded
@@ -52,11 +53,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     reason_shares: dict[str, dict[str, float]]  # "COIN side" -> reason -> share of time
     absences: tuple[Absence, ...]
     halted: tuple[str, ...]  # causes, where the mesh latched
+    skipped_s: float = 0.0  # of the recording, before what was played
+    comparison: Comparison | None = None  # with a second strategy
 
 
-def span(path: Path, settings: Settings) -> Span:
+def span(path: Path, settings: Settings, *, skip_s: float = 0.0) -> Span:
     """Read a recording once through; ConfigFault when it holds none of the coins."""
-    recording = Recording(path, settings.instruments().values(), lambda _: None)
+    recording = Recording(path, settings.instruments().values(), lambda _: None, skip_s=skip_s)
     first = last = min(book.at_ms for book in recording.first_books().values())  # trades before it were replays
     count = 0
     for event in recording.events():
@@ -73,9 +76,10 @@ def replay(
     length: Span,
     progress: Callable[[float], None],
     say: Callable[[str], None],
+    skip_s: float = 0.0,
 ) -> Report:
-    """Play `length` of the recording; `progress` hears the seconds done."""
-    venue = recorded(settings, random.Random(f"{seed}/venue"), path, say)
+    """Play `length` of the recording from `skip_s` on; `progress` hears the seconds done."""
+    venue = recorded(settings, random.Random(f"{seed}/venue"), path, say, skip_s=skip_s)
     simulation = Simulation(
         seats=seats(settings, ACCOUNT, OPERATOR, AGENTS),
         venue=venue,
@@ -98,7 +102,8 @@ def replay(
     for payment in venue.venue.exchange.info.fundings(ACCOUNT):
         funding[payment.coin] += Decimal(payment.micros) / MICROS_PER_USD
     moved = Decimal(account(ACCOUNT).total.raw_usd - before) / MICROS_PER_USD
-    return watch.report(path.name, seed, length, moved=moved, funding=funding, simulation=simulation)
+    report = watch.report(path.name, seed, length, moved=moved, funding=funding, simulation=simulation)
+    return msgspec.structs.replace(report, skipped_s=skip_s)
 
 
 class _Watch:

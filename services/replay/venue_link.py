@@ -268,9 +268,12 @@ def synthetic(settings: Settings, chance: random.Random) -> LocalVenue:
     return LocalVenue(settings, chance, venue)
 
 
-def recorded(settings: Settings, chance: random.Random, path: Path, say: Callable[[str], None]) -> LocalVenue:
+def recorded(
+    settings: Settings, chance: random.Random, path: Path, say: Callable[[str], None], *, skip_s: float = 0.0
+) -> LocalVenue:
     """Return a venue that plays a recording once, at its own pace; ConfigFault when it holds none of the coins."""
-    market = TapeMarket(path, tuple(settings.instruments().values()), speed=1.0, loop=False, say=say)
+    instruments = tuple(settings.instruments().values())
+    market = TapeMarket(path, instruments, speed=1.0, loop=False, say=say, skip_s=skip_s)
     plan = _plan(settings, chance)
     plan = msgspec.structs.replace(plan, coins=universe.recorded(plan.coins, market.first_oracles()))
     venue = assemble(plan, EPOCH_MS, None, last_sequence=0, recording=market)

@@ -242,7 +242,7 @@ class CoinStrategy:
         lots = Lots(min(room, int(self._coin.max_position_usd * MICROS_PER_USD / market.ask) - most))
         factor = min(
             1.0 if limit == 0 else max(0.0, min(1.0, lots / (SHRINK_FROM * limit))),
-            self._beliefs.size_factor(side, now),
+            self._beliefs.size_factor(side, now) if self._strategy.cascade_guard else 1.0,
             self._sweeps.size_factor(side, now),
         )
         return Allowance(lots=lots, largest=largest, visible=visible, factor=factor)
@@ -252,7 +252,7 @@ class CoinStrategy:
         estimate = self._estimate
         if estimate is not None and (estimate.pull_bids if side is Side.BUY else estimate.pull_asks):
             return Reason.MOMENTUM
-        if self._beliefs.cascade_pulls(side, now):
+        if self._strategy.cascade_guard and self._beliefs.cascade_pulls(side, now):
             return Reason.CASCADE
         return Reason.SWEPT if self._sweeps.pulls(side, now) else None
 

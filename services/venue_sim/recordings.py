@@ -18,6 +18,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator
 from decimal import InvalidOperation
 from heapq import merge
+from math import inf
 from pathlib import Path
 from typing import Final, TextIO, TypeAlias
 
@@ -73,10 +74,14 @@ Read: TypeAlias = Callable[[str, Instrument], Event]
 
 
 class Recording:
-    """What a path holds of some coins. ConfigFault when that is nothing, or unreadable from its first line on."""
+    """What a path holds of some coins, the first `skip_s` after its first book left out.
 
-    def __init__(self, path: Path, instruments: Iterable[Instrument], say: Say) -> None:
+    ConfigFault when that is nothing, or unreadable from its first line on.
+    """
+
+    def __init__(self, path: Path, instruments: Iterable[Instrument], say: Say, *, skip_s: float = 0.0) -> None:
         self.path = path
+        self._skip_s = skip_s
         self._instruments = {instrument.coin: instrument for instrument in instruments}
         self._say = say
         self._sources = self._find()
@@ -87,7 +92,8 @@ class Recording:
     def events(self) -> Iterator[Event]:
         """Give everything in order of venue time, from the beginning; trades before the book that they changed."""
         streams = [_in_order(source()) for source in self._sources]
-        return _once(merge(*streams, key=lambda event: event.at_ms))
+        events = _once(merge(*streams, key=lambda event: event.at_ms))
+        return _later(events, self._skip_s) if self._skip_s else events
 
     def first_books(self) -> dict[str, BookSeen]:
         """Return each coin's first two-sided book; ConfigFault when a configured coin has none."""
@@ -98,7 +104,10 @@ class Recording:
                 if len(found) == len(self._instruments):
                     return found
         missing = sorted(self._instruments.keys() - found.keys())
-        raise ConfigFault(f"{self.path}: no book of {', '.join(missing)}; record it, or remove [coins.{missing[0]}]")
+        where = f" after {self._skip_s:g} s" if self._skip_s else ""
+        raise ConfigFault(
+            f"{self.path}: no book of {', '.join(missing)}{where}; record it, or remove [coins.{missing[0]}]"
+        )
 
     def _find(self) -> list[Callable[[], Iterator[Event]]]:
         try:
@@ -218,6 +227,16 @@ def _once(events: Iterator[Event]) -> Iterator[Event]:
             if len(seen) > TRADES_REMEMBERED_MAX:
                 del seen[next(iter(seen))]
         yield event
+
+
+def _later(events: Iterator[Event], skip_s: float) -> Iterator[Event]:
+    """Leave out what is not `skip_s` after the first two-sided book yet."""
+    from_ms = inf
+    for event in events:
+        if from_ms == inf and isinstance(event, BookSeen) and event.bids and event.asks:
+            from_ms = event.at_ms + skip_s * 1_000
+        if event.at_ms >= from_ms:
+            yield event
 
 
 # --- one line, one event ---------------------------------------------------------------------------

@@ -67,9 +67,18 @@ class RecordedBook(msgspec.Struct):
 class TapeMarket:
     """One recording in play. Its coins need `external=True` and `first_oracles()` in their CoinRules."""
 
-    def __init__(self, path: Path, instruments: tuple[Instrument, ...], *, speed: float, loop: bool, say: Say) -> None:
+    def __init__(
+        self,
+        path: Path,
+        instruments: tuple[Instrument, ...],
+        *,
+        speed: float,
+        loop: bool,
+        say: Say,
+        skip_s: float = 0.0,
+    ) -> None:
         """ConfigFault when the path holds no readable book of each coin."""
-        self._recording = Recording(path, instruments, say)
+        self._recording = Recording(path, instruments, say, skip_s=skip_s)
         self._first = self._recording.first_books()
         self._instruments = {instrument.coin: instrument for instrument in instruments}
         self._speed = speed

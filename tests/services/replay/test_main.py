@@ -48,6 +48,9 @@ def test_a_wrong_change_is_named(change: str, words: str) -> None:
         [str(TAPE), "--speed", "0"],
         [str(TAPE), "--config", "/none"],
         [str(TAPE), "--strategy", "nonsense"],
+        [str(TAPE), "--against", "nonsense"],
+        [str(TAPE), "--against", "glft"],
+        [str(TAPE), "--from", "9999"],
     ],
 )
 def test_bad_input_is_one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,6 +71,27 @@ def test_a_report_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert report.seconds == 20.0
     assert "<svg" in (out / "report.html").read_text()
     assert "BTC: net " in capsys.readouterr().out
+
+
+def test_a_second_strategy_is_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the page, in JSON, and in one sentence in the terminal; so short a sample decides nothing."""
+    words = [str(TAPE), "--from", "60", "--seconds", "20", "--out", str(tmp_path), "--against", "symmetric"]
+    assert main(words) == EX_OK
+    report = msgspec.json.decode((tmp_path / "report.json").read_bytes(), type=Report)
+    assert report.comparison is not None
+    assert [side.strategy for side in report.comparison.sides] == ["glft", "glft", "symmetric", "symmetric"]
+    assert report.comparison.verdict in capsys.readouterr().out
+    page = (tmp_path / "report.html").read_text()
+    assert "Compared" in page
+    assert "The sample is too small to tell" in page
+
+
+@pytest.mark.parametrize("text", ["-1", "inf", "nan", "soon"])
+def test_a_start_that_is_none(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The option is named."""
+    with pytest.raises(SystemExit):
+        main([str(TAPE), f"--from={text}"])
+    assert "--from" in capsys.readouterr().err
 
 
 def test_mm_hands_its_words_over() -> None:
