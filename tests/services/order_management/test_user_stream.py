@@ -3,12 +3,13 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.messages import ServiceState
+from common.messages import ServiceState, StreamDown
 from common.messages.orders import OrderState as S
 from common.units import SECOND, Lots, Nanos, Side, Ticks
+from services.order_management.facts import VenueFacts
 from services.order_management.tracked_order import TrackedOrder
 from services.order_management.user_stream import HOLD_DOUBLINGS_MAX, HOLD_FIRST, UserStream
-from tests.services.order_management.parts import cloid, fill, seconds
+from tests.services.order_management.parts import cloid, desk, fill, seconds, tracked
 from tests.services.order_management.test_core import live
 from tests.services.order_management.world import World, quoted
 
@@ -181,3 +182,23 @@ def test_a_talking_stream_is_left_alone() -> None:
         world.settle(3)
     assert not world.findings
     assert world.connection == 1
+
+
+def test_which_sources_owe_a_fill() -> None:
+    """Rule 1: a question's fill is owed until the stream tells it, though it is counted once only."""
+    place = desk()
+    place.user_stream.up(UP)
+    facts, owner = VenueFacts(place), tracked(place, placed_at=Nanos(UP + 1))
+    facts.on_fill(fill(owner, 1), "query", UP)
+    assert place.user_stream.deadline(UP) is not None
+    facts.on_fill(fill(owner, 1), "stream", UP)
+    assert place.user_stream.deadline(UP) is None
+
+
+def test_a_dropped_stream_owes_nothing() -> None:
+    """Rule 1: what is not told because the socket is gone is read by recovery."""
+    world = deaf()
+    stream = world.core._desk.user_stream
+    assert stream.deadline(world.now) is not None
+    world.send(StreamDown(connection=world.connection, reason="closed"))
+    assert stream.deadline(world.now) is None
