@@ -163,7 +163,8 @@ def fill(found: UserFill, instrument: Instrument) -> Fill:
         fee=finite(found.fee, "fee"),
         closed_pnl=finite(found.closed_pnl, "closedPnl"),
         crossed=found.crossed,
-        liquidation=bytes(found.liquidation) != b"null",
+        # The fills of both parties are marked. Our orders have cloids; that by which the venue closes us has none.
+        liquidation=found.cloid is None and bytes(found.liquidation) != b"null",
     )
 
 

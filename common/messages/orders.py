@@ -97,7 +97,7 @@ class Fill(Message, frozen=True, kw_only=True):
     fee: Decimal  # USD as charged; negative is a rebate
     closed_pnl: Decimal  # the venue's, gross of fee
     crossed: bool  # we were the taker
-    liquidation: bool = False
+    liquidation: bool = False  # of ours, not of whom we traded with
 
 
 class Position(Message, frozen=True, kw_only=True):

@@ -56,12 +56,12 @@ def test_recorded_market_stream() -> None:
 
 @pytest.mark.data
 def test_recorded_liquidation() -> None:
-    """The fill of a real liquidation carries its mark."""
+    """The fill of a real liquidation, seen by the maker whose order took it over: nobody liquidates that one."""
     frame = wire.FrameReader(COINS).read(nautilus("ws_user_fill_liquidation.json"), Nanos(0))
     assert isinstance(frame, wire.Facts)
     (fills,) = frame.messages
     assert isinstance(fills, StreamFills)
-    assert [(fill.liquidation, fill.ticks, fill.lots) for fill in fills.fills] == [(True, 666_530, 100)]
+    assert [(fill.liquidation, fill.ticks, fill.lots) for fill in fills.fills] == [(False, 666_530, 100)]
 
 
 @pytest.mark.data

@@ -251,7 +251,6 @@ FILL = Fill(
     fee=Decimal("0.009997"),
     closed_pnl=Decimal("0.0"),
     crossed=False,
-    liquidation=True,
 )
 
 
@@ -278,9 +277,10 @@ def test_empty_lists() -> None:
 
 
 def test_plain_fill() -> None:
-    """Rule 2: no liquidation, no cloid, a rebate."""
-    (found,) = messages("user", {"fills": [fill(liquidation=None, cloid=None, fee="-0.1")]})
+    """Rule 2: no liquidation, no cloid, a rebate; both parties of a liquidation are marked, ours has no cloid."""
+    (found,) = messages("user", {"fills": [fill(liquidation=None, cloid=None, fee="-0.1"), fill(cloid=None)]})
     assert isinstance(found, StreamFills)
+    assert found.fills[1].liquidation
     assert (found.fills[0].liquidation, found.fills[0].cloid, found.fills[0].fee) == (False, None, Decimal("-0.1"))
 
 
