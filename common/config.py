@@ -146,7 +146,7 @@ class Monitors(Section, frozen=True, kw_only=True):
     orders_per_fill_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000  # in ten minutes
     flickers_max: Annotated[int, Meta(ge=1, le=100_000)] = 200  # orders that lived under half a second, a minute
     open_interest_drop_share: Annotated[float, Meta(gt=0, lt=1)] = 0.1  # in five minutes
-    open_interest_min_usd: Annotated[float, Meta(gt=0, le=1e12)] = 5_000_000.0  # less of it moves with single traders
+    open_interest_min_usd: Annotated[float, Meta(gt=0, le=1e12)] = 50_000_000.0  # less of it moves with single traders
     funding_max_per_h: Annotated[float, Meta(gt=0, le=0.1)] = 0.001
     spread_max_bps: Annotated[float, Meta(gt=0, le=2_000)] = 50.0
     fill_rate_floor: Share = 0.1  # of the rate of the last ten minutes
