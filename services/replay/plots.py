@@ -47,7 +47,8 @@ def lines(
     points = [point for curve in curves.values() for point in curve if isfinite(point[1])]
     if not points:
         return f"<p>{escape(title)}: nothing to draw</p>"
-    x = Scale(*_stretch([point[0] for point in points]), LEFT, WIDTH - 10)
+    times = [point[0] for point in points]
+    x = Scale(min(times), max(*times, min(times) + 1), LEFT, WIDTH - 10)
     y = Scale(*_stretch([point[1] for point in points]), HEIGHT - BOTTOM, TOP)
     parts = [_frame(title, unit, x, y)]
     for start, end in shades:
