@@ -10,6 +10,8 @@ BLOCKS_MAX = 0.2  # what grows with its past keeps one or more
 ATTEMPTS = 3
 
 
+@pytest.mark.truth
+@pytest.mark.timed
 @pytest.mark.parametrize("name", estimators())
 def test_constant_time_and_memory(name: str) -> None:
     """Event 20,000 costs what event 1,000 did, within noise, and leaves nothing behind; one try of three is enough."""
@@ -17,6 +19,8 @@ def test_constant_time_and_memory(name: str) -> None:
     assert any(one.late_us / one.early_us < RATIO_MAX and one.blocks_kept < BLOCKS_MAX for one in tries)
 
 
+@pytest.mark.truth
+@pytest.mark.timed
 def test_the_sum_grows_and_the_recursion_does_not() -> None:
     """Ten times the past makes the O(n) version several times as slow."""
     (_, few), (_, many) = (hawkes_against_the_sum(past) for past in (500, 5_000))

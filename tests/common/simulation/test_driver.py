@@ -4,6 +4,7 @@ A failing seed is repeated by `WholeMesh(seed)`; everything that happens follows
 """
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,11 @@ SETTLE_S = (
     40  # a recovery: last expiry and margin, two empty lists, fills, account, posture's hold-off, a cold estimator
 )
 IN_FLIGHT_MAX = Nanos(SECOND)  # a fill of this very moment is not known to us yet
+KEY_HOLDERS = ("risk", "canceller", "order_management")  # whose deaths matter most; the others' run with the truths
+
+
+def quick(names: tuple[str, ...]) -> list[Any]:  # of names and pytest's marked ones
+    return [name if name in KEY_HOLDERS else pytest.param(name, marks=pytest.mark.truth) for name in names]
 
 
 def positions_of(mesh: WholeMesh) -> dict[str, Decimal]:
@@ -63,7 +69,7 @@ def test_equal_seeds_give_equal_histories() -> None:
 
 
 @pytest.mark.parametrize("deaths", [1, pytest.param(3, marks=pytest.mark.truth)])
-@pytest.mark.parametrize("victim", ORDER)
+@pytest.mark.parametrize("victim", quick(ORDER))
 def test_each_one_may_die_at_any_time(victim: str, deaths: int) -> None:
     """After each crash and restart the mesh quotes again with the venue's positions."""
     mesh = WholeMesh(11).run_for(30)
@@ -77,7 +83,7 @@ def test_each_one_may_die_at_any_time(victim: str, deaths: int) -> None:
     check_truth(mesh)
 
 
-@pytest.mark.parametrize("silent", ["risk", "order_management", "strategy", "market_data", "estimation"])
+@pytest.mark.parametrize("silent", quick(("risk", "order_management", "strategy", "market_data", "estimation")))
 def test_the_frozen_one_leaves_no_quotes(silent: str) -> None:
     """Whoever stops working, what rests is gone within the silence limits plus the venue's answer."""
     mesh = WholeMesh(13).run_for(30)
@@ -94,7 +100,7 @@ def test_the_frozen_one_leaves_no_quotes(silent: str) -> None:
     check_truth(mesh)
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.truth) for seed in range(2, 8))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.truth) for seed in range(1, 8))])
 def test_a_storm(seed: int) -> None:
     """Lost facts and answers, repeats, delays, dropped sockets, crashes: no order is lost or doubled."""
     weather = Weather(delay_max=Nanos(200 * MILLISECOND), loss=0.05, repeat=0.05)
