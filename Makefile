@@ -83,7 +83,8 @@ fmt: venv
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Every part, or those that ARGS names: live, approval, signature, cores, orders, estimators, venue, hops.
+# Every part, or those that ARGS names: live, approval, signature, cores, orders, estimators, replay,
+# venue, hops.
 bench: venv
 	@$(BIN)/python -m tests.bench $(ARGS)
 

@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
-from tests.bench import approval, cores, estimators, exchange_core, hops, kill, live, orders, signature, venue_wire
+from tests.bench import (
+    approval,
+    cores,
+    estimators,
+    exchange_core,
+    hops,
+    kill,
+    live,
+    orders,
+    replay,
+    signature,
+    venue_wire,
+)
 from tests.bench.report import Table, machine
 
 RUN_S_MAX: Final = 270.0  # a part that would not end by then is left out, unless it was asked for by name
@@ -27,6 +39,7 @@ PARTS: Final = {
     "cores": Part(cores.measure, 25),
     "orders": Part(orders.measure, 30),
     "estimators": Part(estimators.measure, 45),
+    "replay": Part(replay.measure, 30),
     "venue": Part(lambda: chain(exchange_core.measure(), venue_wire.measure()), 130),
     "hops": Part(hops.measure, 65),
 }
