@@ -1,4 +1,4 @@
-"""Somebody signs with risk's own key, past risk: the venue takes it, and risk ends trading as soon as it shows."""
+"""Somebody signs with risk's own key, past risk: trading ends as soon as that shows."""
 
 from common.cloid import house_tag, make_cloid
 from common.hyperliquid import wire
