@@ -84,6 +84,7 @@ def test_a_drawdown_ends_trading() -> None:
     halted_by(mesh, "drawdown")
 
 
+@pytest.mark.truth
 def test_a_quick_position_is_pulled_and_a_large_one_reduced() -> None:
     """C9, C17: 7,000 USD bought by hand: pulled for its speed, then only offered, with the venue's reduce-only flag."""
     mesh = quoting()

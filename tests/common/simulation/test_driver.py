@@ -20,11 +20,11 @@ SETTLE_S = (
     40  # a recovery: last expiry and margin, two empty lists, fills, account, posture's hold-off, a cold estimator
 )
 IN_FLIGHT_MAX = Nanos(SECOND)  # a fill of this very moment is not known to us yet
-KEY_HOLDERS = ("risk", "canceller", "order_management")  # whose deaths matter most; the others' run with the truths
+QUICK = ("order_management",)  # whose death matters most; the others' run with the truths
 
 
 def quick(names: tuple[str, ...]) -> list[Any]:  # of names and pytest's marked ones
-    return [name if name in KEY_HOLDERS else pytest.param(name, marks=pytest.mark.truth) for name in names]
+    return [name if name in QUICK else pytest.param(name, marks=pytest.mark.truth) for name in names]
 
 
 def positions_of(mesh: WholeMesh) -> dict[str, Decimal]:
