@@ -14,7 +14,7 @@ PYTEST_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-TEST_BUDGET_S := 600 # a hung run ends; on two cores of its own it takes about half of that
+TEST_BUDGET_S := 360 # six minutes; on two quiet cores it takes about three
 UNITS := not mesh and not truth and not conformance or smoke
 TRUTHS := truth and not timed and not mesh and not conformance
 ALONE := (mesh and not smoke) or conformance or timed
