@@ -1,21 +1,18 @@
 """Risk: the only key that signs orders, and the only process that can end a halt.
 
 Rules
-  1. Nothing is approved before the halt directory was read, the venue's account, orders and fills were read, and
-     everything that an earlier life signed can no longer arrive or was shown by the venue.
+  1. Nothing is approved before everything that an earlier life may have left is known (readiness.py).
   2. Every request is judged by approvals.py and gate.py against the posture of this very moment.
   3. A breach (monitors/, agreement.py) or an order of ours that was never approved latches by itself (halting.py).
   4. Cancels and noops are signed in every state; placing actions and leverage only while not halted.
-  5. Leverage is set to the configured value once, when this process becomes ready, where nothing is held or may fill.
-  6. order_management or the canceller silent: ours are read and cancelled, once per hold-off, quotes are pulled.
-  7. Stopping: the gate closes, ours are cancelled, and this process ends when none is listed, or after 5 s.
-  8. Halted and contained: what is held is sold where the configuration says so (flatten.py).
+  5. What is due without being asked for is done in the message that finds it due (duties.py).
+  6. Stopping: the gate closes, ours are cancelled, and this process ends when none is listed, or after 5 s.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
-from common.actor import Boot, Effect, Exit
+from common.actor import Boot, Effect
 from common.config import Settings
 from common.messages import (
     ApprovalRequest,
@@ -35,7 +32,6 @@ from common.messages import (
     Position,
     Posted,
     PostFailed,
-    PostureLevel,
     QueryFailed,
     QuoteTarget,
     Reconciled,
@@ -51,19 +47,17 @@ from common.messages import (
     VenueTime,
     Wake,
 )
-from common.units import MILLISECOND, SECOND, Millis, Nanos
-from services.risk import agreement
+from common.units import Nanos
 from services.risk.agents import Agents
-from services.risk.approvals import Approvals, Refusal, Waiting
+from services.risk.approvals import Approvals, Waiting
 from services.risk.bulletin import Bulletin
+from services.risk.duties import Duties
 from services.risk.facts import Facts
 from services.risk.flatten import Flatten
-from services.risk.gate import VetoCode
 from services.risk.halting import Halting, VerifyArm
-from services.risk.kill import Burner
-from services.risk.monitors.panel import Panel
+from services.risk.judgement import Judgement
 from services.risk.own_actions import OwnActions
-from services.risk.posture import Cause
+from services.risk.readiness import Readiness
 from services.risk.venue_watch import Answer, VenueWatch
 
 Inbox: TypeAlias = (
@@ -102,7 +96,6 @@ Inbox: TypeAlias = (
 # What changes nothing that a monitor reads, or was assessed already
 HEARD: Final = (Heartbeat, QuoteTarget, Reconciled, CancellerStatus, VenueTime, ApprovalRequest, Signed)
 PAUSE_UNITS: Final = 4  # we wake every unit; a gap of this many means that this process itself stood still
-STOP_MAX: Final = Nanos(5 * SECOND)
 
 
 class Risk:
@@ -131,17 +124,19 @@ class Risk:
         self._own = OwnActions(self._facts)
         self._halting = Halting(self._facts, self._own, verify_arm, boot.epoch)
         self._watch = VenueWatch(self._facts, self._own, self._halting, boot.started_at, Agents(account, agents))
-        self._comparison = agreement.Comparison(settings)
-        self._panel = Panel(self._facts)
+        self._readiness = Readiness(self._facts, self._halting, self._watch, boot.started_at)
+        self._judgement = Judgement(self._facts, self._halting, self._watch, self._readiness)
         self._bulletin = Bulletin(self._facts, self._approvals, boot, settings.liveness.units(1))
         self._waiting: dict[int, Waiting] = {}  # the shell answers each Sign before anything else: one or two
-        self._burner = Burner(self._facts.decisions)
         self._flatten = Flatten(self._facts, self._own, boot.epoch)
-        self._burning = True  # what an earlier life signed
-        self._life_ms = settings.orders.order_expiry_ms + settings.orders.margin_ms
-        lost = self._facts.decisions.last_nonce == 0  # no journal: something unknown may be on its way
-        self._burnt_from = Nanos(boot.started_at + (self._life_ms * MILLISECOND if lost else 0))
-        self._stop_at: Nanos | None = None
+        self._duties = Duties(
+            self._facts,
+            self._own,
+            self._halting,
+            self._watch,
+            readiness=self._readiness,
+            flatten=self._flatten,
+        )
         self._now = boot.started_at
         self._pause = settings.liveness.units(PAUSE_UNITS)
 
@@ -149,29 +144,21 @@ class Risk:
 
     @property
     def state(self) -> ServiceState:
-        if self._halting.halted:
-            return ServiceState.HALTED
-        if self._halting.directory is None:
-            return ServiceState.STARTING
-        return ServiceState.RECONCILING if self._unready() else ServiceState.READY
+        return self._readiness.state(self._now)
 
     @property
     def detail(self) -> str:
         if self._halting.halted:
             return self._flatten.detail or ("contained" if self._halting.containment.contained else "containing")
-        return self._unready() or "; ".join(self._facts.board.texts())
+        return self._readiness.missing(self._now) or "; ".join(self._facts.board.texts())
 
     def deadline(self) -> Nanos | None:
         now = self._now
-        stop_by = None if self._stop_at is None else Nanos(self._stop_at + STOP_MAX)
         due = (
             self._bulletin.due_at,
-            self._watch.deadline(now),
-            self._burner.deadline(now),
-            self._halting.containment.deadline(now),
-            self._flatten.deadline(now),
+            self._duties.deadline(now),
             self._facts.board.deadline(now),
-            stop_by if stop_by is not None and stop_by > now else None,
+            self._readiness.deadline(now),
         )
         return min((at for at in due if at is not None), default=None)
 
@@ -210,10 +197,10 @@ class Risk:
     # --- approvals -----------------------------------------------------------------------------------
 
     def _on_approval_request(self, request: ApprovalRequest, now: Nanos) -> list[Effect]:
-        self._panel.assess(now)
-        self._facts.board.update(self._causes(now), now)
+        self._judgement.assess(now)
+        self._judgement.restrain(now)
         sign_id = self._own.next_id()
-        refusal = self._closed(now) or self._approvals.refusal(request, now)
+        refusal = self._readiness.closed(now) or self._approvals.refusal(request, now)
         effects, waiting = self._approvals.decide(request, refusal, sign_id, now)
         if waiting is not None:
             self._waiting[sign_id] = waiting
@@ -229,25 +216,6 @@ class Risk:
             effects, findings = self._own.on_sign_failed(message, now)
             return effects + self._watch.report(findings, now)
         return self._approvals.on_sign_failed(waiting, message, now)
-
-    def _closed(self, now: Nanos) -> Refusal | None:
-        """Say why this process signs no order at all."""
-        if self._stop_at is not None:
-            return VetoCode.STOPPING, "stopping"
-        if self._halting.directory is not None and self._halting.closed(now):
-            return VetoCode.HALTED, "halted"
-        unready = self._unready()
-        return (VetoCode.NOT_READY, unready) if unready else None
-
-    def _unready(self) -> str:
-        """Say what is missing before anything may be approved (rule 1); "" when nothing is."""
-        if self._halting.directory is None:
-            return "halt directory not read"
-        if self._watch.unread:
-            return self._watch.unread
-        if self._facts.clock.venue_now(self._now) is None:
-            return "venue time unknown"
-        return "orders of an earlier life may still arrive" if self._burning else ""
 
     # --- the mesh --------------------------------------------------------------------------------------
 
@@ -284,11 +252,8 @@ class Risk:
                 self._facts.roster.on_reconciled(message)
             case CancellerStatus():
                 self._facts.roster.on_canceller(message, now)
-            case Position():
-                self._comparison.on_position(message)
-            case PendingExposure():
-                self._facts.on_pending(message)
-                self._comparison.on_pending(message)
+            case Position() | PendingExposure():
+                self._judgement.on_peer(message)
         return []
 
     def _on_control(self, message: HaltDirectory | HaltNotice | ArmRequest | Stopping, now: Nanos) -> list[Effect]:
@@ -303,7 +268,7 @@ class Risk:
             case ArmRequest():
                 return self._halting.on_arm(message, now)
             case Stopping():
-                self._stop_at = now
+                self._readiness.stop(now)
                 self._watch.stop(now)
                 return self._halting.cancel_known(now)
 
@@ -330,25 +295,16 @@ class Risk:
     def _routine(self, message: Inbox, now: Nanos) -> list[Effect]:
         """What follows from time and from what is known; after prices of a coin its monitors alone, until the unit."""
         effects: list[Effect] = []
-        due = now >= self._bulletin.due_at
-        if due or not isinstance(message, Book | TopOfBook | AssetContext):
-            self._follow_venue_time(now)
-            if due or not isinstance(message, HEARD):
-                self._panel.assess(now)
-            broken = agreement.broken(self._facts) if due else []
-            for cause, evidence in self._panel.breaches() + agreement.breaches(self._facts, now) + broken:
-                effects += self._halting.kill(cause, evidence, now)
-            effects += self._panel.rows()
-            effects += self._watch.report(self._comparison.findings(self._facts, now), now)
-            if self._stop_at is None and self._facts.roster.helpless(now):
-                self._watch.sweep(now)
-            effects += self._burn(now) + self._lever(now) + self._unwind(now)
-            effects += self._watch.questions(now)
+        unit = now >= self._bulletin.due_at
+        if unit or not isinstance(message, Book | TopOfBook | AssetContext):
+            self._readiness.follow_venue_time(now)
+            if unit or not isinstance(message, HEARD):
+                self._judgement.assess(now)
+            effects += self._judgement.act(now, unit=unit) + self._duties.due(now)
         elif message.coin in self._facts.limits:
-            self._panel.assess(now, message.coin)
-        if self._stop_at is not None and now >= self._stop_at + STOP_MAX:
-            effects.append(Exit(0, "stopped; not proven that no order of ours is open"))
-        self._facts.board.update(self._causes(now), now)
+            self._judgement.assess(now, message.coin)
+        effects += self._readiness.exits(now)
+        self._judgement.restrain(now)
         return effects + self._bulletin.news(
             self._halting.directory or HaltDirectory(readable=False),
             self._watch.findings,
@@ -357,38 +313,3 @@ class Risk:
             halted=self._halting.halted,
             prices=isinstance(message, Book | TopOfBook | AssetContext),
         )
-
-    def _causes(self, now: Nanos) -> list[Cause]:
-        causes = agreement.causes(self._facts, now) + self._panel.causes() + self._comparison.causes()
-        causes += self._watch.agents.causes()
-        causes += self._halting.causes()
-        closed = self._closed(now)
-        if closed is not None:
-            level = PostureLevel.HALTED if closed[0] is VetoCode.HALTED else PostureLevel.PULL_QUOTES
-            causes.append(Cause(level, f"risk: {closed[1]}", hold=Nanos(0)))
-        return causes
-
-    def _follow_venue_time(self, now: Nanos) -> None:
-        decisions = self._facts.decisions
-        venue_now = self._facts.clock.venue_now(now)
-        if venue_now is not None:
-            decisions.prune(venue_now)
-            self._facts.ledger.on_venue_time(venue_now, now)
-            if decisions.since_ms is None:
-                decisions.begin_at(Millis(venue_now + self._life_ms))
-        if self._burning and now >= self._burnt_from and not decisions.open():
-            self._burning = False
-
-    def _burn(self, now: Nanos) -> list[Effect]:
-        wanted = self._facts.linked and (self._burning or self._halting.halted)
-        return [self._own.burn(nonce) for nonce in self._burner.due(now)] if wanted else []
-
-    def _lever(self, now: Nanos) -> list[Effect]:
-        """Rule 5."""
-        return [] if self._closed(now) else self._own.leverage(self._facts.clock.venue_now(now))
-
-    def _unwind(self, now: Nanos) -> list[Effect]:
-        """Rule 8."""
-        contained = self._halting.contained and self._stop_at is None
-        effects, findings = self._flatten.due(now, coins=self._halting.coins, contained=contained)
-        return effects + self._watch.report(findings, now)

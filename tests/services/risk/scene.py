@@ -24,56 +24,32 @@ from common.messages import (
     ModifyIntent,
     OrderIntent,
     OrderUpdates,
-    Posted,
     PostureLevel,
     QueryFailed,
     QuoteTarget,
     Reconciled,
     ServiceState,
-    Signed,
-    SignFailed,
     StreamUp,
-    VenueAccount,
-    VenueCapacity,
-    VenueFills,
-    VenueMeta,
-    VenueOpenOrders,
-    VenueOrderStatus,
-    VenueRateLimit,
     VenueTime,
-    VenueUserRole,
     Wake,
 )
 from common.messages.venue import (
-    AccountQuery,
-    CapacityQuery,
-    FillsQuery,
-    MetaQuery,
     Modify,
-    Noop,
-    OpenOrdersQuery,
-    OrderStatusQuery,
     OrderUpdate,
     Place,
-    RateLimitQuery,
-    UpdateLeverage,
-    UserRoleQuery,
     VenueOrder,
-    VenuePosition,
 )
-from common.units import MILLISECOND, SECOND, Lots, Millis, Nanos, Side, Ticks
+from common.units import SECOND, Lots, Millis, Nanos, Side, Ticks
 from services.risk.core import Inbox, Risk
+from tests.services.risk.played_venue import PlayedVenue
 
 SETTINGS: Final = config.load(Path("deploy/sim.toml"))
 ACCOUNT: Final = "0x" + "ab" * 20
 TAG: Final = house_tag(ACCOUNT)
 START: Final = Nanos(1_000 * SECOND)
-VENUE_START: Final = Millis(1_700_000_000_000)  # venue time at monotonic 0
 ASKER_EPOCH: Final = 500
 AGENTS: Final = {"risk": "0x" + "01" * 20, "canceller": "0x" + "02" * 20}
-ZERO: Final = Decimal(0)
 MARK: Final = Ticks(600_000)  # BTC: 60,000 USD in ticks of 0.1 USD
-PLACING: Final = (Place, Modify, UpdateLeverage)
 PEERS: Final = ("canceller", "market_data", "order_management", "strategy", "estimation")
 
 T = TypeVar("T", bound=Message)
@@ -124,7 +100,7 @@ def fill_of(order: OrderIntent, lots: int, venue_ms: int, tid: int, *, named: bo
     )
 
 
-class Scene:
+class Scene(PlayedVenue):
     """Performs effects as the shell does; `rows`, `sent`, `signs` and `posts` are what came out."""
 
     def __init__(
@@ -136,45 +112,23 @@ class Scene:
         directory: HaltDirectory | None = None,
         settings: config.Settings = SETTINGS,
     ) -> None:
+        super().__init__(settings, ACCOUNT, now, directory or HaltDirectory())
         self.rows = list(rows)
-        self.now = now
-        self.settings = settings
         boot = Boot(epoch=epoch, started_at=now, build="b")
         self.risk = Risk(settings, boot, ACCOUNT, tuple(self.rows), self.verify, agents=AGENTS)
-        self.directory = directory or HaltDirectory()
         self.sent: list[Send] = []
-        self.signs: list[Sign] = []
         self.posts: list[Post] = []
         self.asks: list[Ask] = []
         self.latches: list[Latch] = []
         self.exits: list[Exit] = []
         self.performed: list[Effect] = []
         self.cut_after: int | None = None
-        # the venue
-        self.open: dict[int, VenueOrder] = {}
-        self.positions: dict[str, int] = {}
-        self.fills: list[Fill] = []
-        self.statuses: dict[str, tuple[str, VenueOrder]] = {}
-        self.equity = Decimal(100_000)
-        self.requests_used = 0
-        self.capacity = Lots(1_000_000)  # that the venue lets us trade of each coin
-        self.revoked: set[str] = set()  # addresses of agents
-        self.answering = True
-        self.stamped = True  # its messages carry venue time
-        self.noops_refused = False
-        self.consumed: set[int] = set()
-        self.sign_reason = ""
-        self._pending: dict[int, Sign] = {}
         # peers
         self.silent: set[str] = set()
         self.asker_epoch = ASKER_EPOCH
         self._request_id = 0
 
     # --- time ------------------------------------------------------------------------------------------
-
-    @property
-    def venue_ms(self) -> Millis:
-        return Millis(VENUE_START + self.now // MILLISECOND)
 
     def wait(self, seconds: float, *, alive: bool = True) -> "Scene":
         """Let time pass in quarter seconds, with peers and market data alive unless told otherwise."""
@@ -290,60 +244,6 @@ class Scene:
                 raise AssertionError(effect)
         return []
 
-    def _sign(self, effect: Sign) -> Signed | SignFailed:
-        closed = self.directory.halted and not (self.settings.kill.flatten and isinstance(effect.action, Place))
-        if self.sign_reason or (closed and isinstance(effect.action, PLACING)):
-            return SignFailed(sign_id=effect.sign_id, nonce=effect.nonce, reason=self.sign_reason or "halted")
-        self.signs.append(effect)
-        self._pending[effect.sign_id] = effect
-        return Signed(sign_id=effect.sign_id, nonce=effect.nonce, body=b"signed")
-
-    def _posted(self, effect: Post) -> Posted:
-        sign = self._pending[effect.post_id]
-        if isinstance(sign.action, Noop) and sign.nonce in self.consumed:
-            error = f"Invalid nonce: duplicate nonce {sign.nonce}"
-        elif isinstance(sign.action, Noop) and self.noops_refused:
-            error = "User or API Wallet does not exist."
-        else:
-            error = ""
-        return Posted(post_id=effect.post_id, error=error)
-
-    def _answer(self, effect: Ask) -> Inbox:
-        at, query_id = self.now, effect.query_id
-        match effect.query:
-            case RateLimitQuery():
-                return VenueRateLimit(query_id=query_id, used=self.requests_used, cap=10_000)
-            case CapacityQuery(coin=coin):
-                return VenueCapacity(query_id=query_id, coin=coin, buy=self.capacity, sell=self.capacity)
-            case UserRoleQuery(user=user):
-                role = "missing" if user in self.revoked else "agent"
-                return VenueUserRole(query_id=query_id, role=role, master=ACCOUNT)
-            case MetaQuery():
-                return VenueMeta(query_id=query_id, universe=tuple(self.settings.instruments().values()))
-            case AccountQuery():
-                positions = tuple(_position(coin, lots) for coin, lots in sorted(self.positions.items()) if lots)
-                return VenueAccount(
-                    query_id=query_id,
-                    venue_ms=self.venue_ms,
-                    equity=self.equity,
-                    margin_used=ZERO,
-                    withdrawable=ZERO,
-                    positions=positions,
-                    asked_at=at,
-                )
-            case OpenOrdersQuery():
-                return VenueOpenOrders(query_id=query_id, orders=tuple(self.open.values()), asked_at=at)
-            case FillsQuery(since_ms=since):
-                fills = tuple(fill for fill in self.fills if fill.venue_ms >= since)
-                return VenueFills(query_id=query_id, fills=fills, asked_at=at)
-            case OrderStatusQuery(cloid=name):
-                status, order = self.statuses.get(name, ("unknownOid", None))
-                return VenueOrderStatus(
-                    query_id=query_id, cloid=name, status=status, order=order, status_ms=self.venue_ms, asked_at=at
-                )
-            case _:
-                raise AssertionError(effect)
-
     def request(
         self, *places: OrderIntent, modifies: tuple[ModifyIntent, ...] = (), epoch: int | None = None, **fields: Nanos
     ) -> ApprovalRequest:
@@ -389,10 +289,6 @@ class Scene:
         if signature != b"good":
             return "not signed by the operator key"
         return ArmCommand(reason="looked at it", names=tuple(command.decode().split()), issued_ms=now_ms)
-
-
-def _position(coin: str, lots: int) -> VenuePosition:
-    return VenuePosition(coin=coin, lots=Lots(lots), entry=None, unrealized_pnl=ZERO, leverage=10, is_cross=True)
 
 
 def codes(answer: Approval) -> set[str]:
