@@ -359,6 +359,7 @@ def _contradictions(settings: Settings) -> list[str]:
         faults.append(f"budget: the shares add up to {total}, the venue gives 1200 a minute; lower one of them")
     faults += _unreachable(settings.mesh)
     faults += [f"venue_sim.{fault}" for fault in _reversed(settings.venue_sim)]
+    faults += [f"alerts.{fault}" for fault in settings.alerts.faults()]
     if settings.canceller.schedule_horizon_ms >= 86_400_000:
         faults.append("canceller.schedule_horizon_ms: a horizon of a day or more protects nothing")
     if settings.kill.slippage_bps > settings.signer.max_deviation_bps:

@@ -23,7 +23,14 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     file: str = "logs/alerts.jsonl"  # relative to the home
     # of this machine; "" means none
     webhook: Annotated[str, Meta(pattern=r"^(http://(127\.0\.0\.1|localhost)(:[0-9]+)?(/.*)?)?$")] = ""
+    # an absolute path and its words; each alert is a JSON line on its stdin, no shell is asked
+    command: tuple[Annotated[str, Meta(pattern=r"^[^\x00]+$")], ...] = ()
     repeat_s: Annotated[int, Meta(ge=1, le=86_400)] = 300  # the same alert again within it is merged
+
+    def faults(self) -> Iterator[str]:
+        """Say what could never be told."""
+        if self.command and not self.command[0].startswith("/"):
+            yield f"command: {self.command[0]!r} is no absolute path of a program"
 
 
 class Kill(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -160,6 +160,8 @@ class DecisionRecord(Message, frozen=True, kw_only=True):
     orders: tuple[OrderIntent, ...]  # approved ones, exactly as signed
     vetoes: tuple[Veto, ...]
     tag: str  # "quote", "noop", "cancel", "flatten", "leverage"
+    limits: str = ""  # hash of those that it was judged by
+    build: str = ""  # of the code that judged
 
 
 class NonceRecord(Message, frozen=True, kw_only=True):

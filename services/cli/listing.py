@@ -68,7 +68,12 @@ def _show(lines: list[OrderLine] | list[FillLine], columns: tuple[str, ...], *, 
     Console(highlight=False).print(table)
 
 
+def utc(time_ms: int) -> str:
+    """Write a time of the venue for people."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time_ms / 1_000))
+
+
 def _cell(column: str, value: object) -> str:
     if column == "time_ms" and isinstance(value, int):
-        return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(value / 1_000))
+        return utc(value)
     return "-" if value is None else "yes" if value is True else "" if value is False else str(value)

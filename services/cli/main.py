@@ -166,6 +166,20 @@ def fills(*, as_json: JsonOption = False, home: HomeOption = HOME) -> int:
 
 @app.command()
 @ending
+def decisions(
+    cloid: Annotated[str | None, typer.Argument(help="The decisions on this order alone.")] = None,
+    *,
+    as_json: JsonOption = False,
+    home: HomeOption = HOME,
+) -> int:
+    """List what risk signed and refused, and under which limits."""
+    from services.cli.decisions import decisions as run  # noqa: PLC0415  # see the module's docstring
+
+    return run(_home(home), cloid, as_json=as_json)
+
+
+@app.command()
+@ending
 def why(
     coin: Annotated[str | None, typer.Argument(help="All when left out.")] = None,
     *,

@@ -14,9 +14,10 @@ from common import config
 from common.config import Settings
 from common.errors import ConfigFault
 from common.home import Home
+from common.limits_hash import limits_hash
 from services.cli import exits
 from services.cli.catalogue import CONTROLS, Control
-from services.cli.drill.results import DAY_S, Drill, Result, latest, limits_hash, stored
+from services.cli.drill.results import DAY_S, Drill, Result, latest, stored
 
 HEAD: Final = ("control", "what for", "rule", "owner", "test", "metric", "last drill", "result", "evidence")
 

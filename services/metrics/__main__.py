@@ -10,6 +10,7 @@ from services.metrics.alert_sink import AlertSink
 from services.metrics.alerts import Alerts
 from services.metrics.core import Inbox, MetricsCore
 from services.metrics.exposition import copier, serve
+from services.metrics.receivers import receivers
 
 
 def build(context: process.Context) -> Parts:
@@ -18,7 +19,7 @@ def build(context: process.Context) -> Parts:
     alerts = Alerts(repeat=Nanos(settings.alerts.repeat_s * SECOND), silence=silence)
     core = MetricsCore(settings.instruments(), alerts)
     path = context.home.path / settings.alerts.file
-    sink = AlertSink(core, path, settings.alerts.webhook, lambda: Nanos(time.monotonic_ns()))
+    sink = AlertSink(core, path, receivers(settings.alerts), lambda: Nanos(time.monotonic_ns()))
 
     def listen() -> None:
         _, url = serve(copier(core, asyncio.get_running_loop()), settings.metrics.port)

@@ -3,7 +3,8 @@
 Rules
   1. A request that is late, of an old or unreconciled epoch, or asked while nothing may be signed, is refused whole.
   2. Orders are judged one after the other, each with everything before it already counted.
-  3. What passes is recorded with its nonce and expiry before it is signed; it counts from then on.
+  3. What passes is recorded before it is signed: nonce, expiry, and the hashes of limits and code that judged it. It
+     counts from then on.
   4. Nothing passed: the answer goes out at once and no nonce is used.
   5. No signature: everything of the batch is a veto, and counts no longer.
   6. A signature made while a halt came up is not handed out; its orders still count.
@@ -128,6 +129,8 @@ class Approvals:
             orders=waiting.orders,
             vetoes=waiting.vetoes,
             tag=QUOTE_TAG,
+            limits=self._facts.limits_hash,
+            build=self._facts.build,
         )
         self._facts.decisions.add(record)
         return [Record(record), Sign(sign_id, _action(waiting), nonce, expires_after)], waiting

@@ -18,6 +18,7 @@ import msgspec
 
 from common.cloid import epoch_of, house_tag, is_ours
 from common.config import Settings
+from common.limits_hash import limits_hash
 from common.messages import OrderIntent, PendingExposure, VenueAccount
 from common.units import MICROS_PER_USD, MILLISECOND, SECOND, Lots, Micros, Nanos, Side, Ticks
 from common.venue_clock import VenueClock
@@ -50,6 +51,7 @@ class Facts:
         margin_ms = settings.orders.margin_ms
         self.settings = settings
         self.tag = house_tag(account)
+        self.build, self.limits_hash = build, limits_hash(settings)  # stand in every decision
         self.limits = {coin: CoinLimits.of(settings, coin) for coin in sorted(settings.coins)}
         self.watches = {coin: PriceWatch(settings.monitors, limits.instrument) for coin, limits in self.limits.items()}
         self.activity = {coin: Activity(settings.monitors) for coin in self.limits}

@@ -105,6 +105,8 @@ class OwnActions:
             orders=orders,
             vetoes=(),
             tag=FLATTEN_TAG,
+            limits=self._facts.limits_hash,
+            build=self._facts.build,
         )
         self._facts.decisions.add(record)
         sign_id = self.next_id()

@@ -7,7 +7,7 @@ import pytest
 
 from common import config
 from common.errors import ConfigFault
-from common.sections import Strategy, largest_shift
+from common.sections import Alerts, Strategy, largest_shift
 from tests.market import SETTINGS
 
 
@@ -31,6 +31,12 @@ def test_other_contradictions() -> None:
     assert faults(half_spread_min_bps=2.1, half_spread_max_bps=2.0)[0].startswith("half_spread_min_bps")
     assert faults(parameters={"share": 1.0})[0].startswith("parameters: glft has none")
     assert faults(model="somebodys.model", parameters={"share": 1.0}) == []
+
+
+def test_a_command_is_an_absolute_path() -> None:
+    """What a search path would find is not what was meant."""
+    assert list(Alerts().faults()) == list(Alerts(command=("/usr/local/bin/page", "me")).faults()) == []
+    assert list(Alerts(command=("page",)).faults()) == ["command: 'page' is no absolute path of a program"]
 
 
 def test_the_start_is_refused() -> None:

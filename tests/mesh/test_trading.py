@@ -9,6 +9,7 @@ import pytest
 
 from common.config import load
 from common.journal import Journal
+from common.limits_hash import limits_hash
 from common.mesh import snapshot
 from common.messages import CancellerStatus, DecisionRecord
 from common.wiring import wiring
@@ -19,10 +20,12 @@ pytestmark = pytest.mark.mesh
 
 
 def approved_cloids(mesh: LiveMesh) -> set[str]:
-    """Read what risk wrote down before it signed."""
+    """Read what risk wrote down before it signed; each decision names the limits of this very run."""
     with Journal.read_only(mesh.home.database("risk")) as journal:
         rows = [row for _, row in journal.rows((DecisionRecord,))]
-    return {order.cloid for row in rows if isinstance(row, DecisionRecord) for order in row.orders}
+    decisions = [row for row in rows if isinstance(row, DecisionRecord)]
+    assert {row.limits for row in decisions} == {limits_hash(load(mesh.home.config))}
+    return {order.cloid for row in decisions for order in row.orders}
 
 
 def positions_agree(mesh: LiveMesh) -> bool:

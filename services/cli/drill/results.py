@@ -1,12 +1,11 @@
 """Results of drills on disk, and whether the last one is good enough to trade with.
 
 Rules
-  1. A drill is of one set of limits: its hash covers every section that controls read. Changed limits need a new one.
+  1. A drill is of one set of limits, known by their hash (common/limits_hash.py). Changed limits need a new one.
   2. Good is: of these very limits, not older than `[drill] max_age_days`, every control tripped, none left out.
   3. A file that cannot be read proves nothing. Whatever is wrong is said with the command that mends it.
 """
 
-import hashlib
 import time
 from pathlib import Path
 from typing import Final
@@ -17,9 +16,9 @@ from common import keys
 from common.config import Settings
 from common.errors import ConfigFault
 from common.home import Home
+from common.limits_hash import limits_hash
 from services.cli.catalogue import CONTROLS
 
-SECTIONS: Final = ("coins", "risk", "signer", "monitors", "kill", "canceller", "liveness", "orders")
 DAY_S: Final = 86_400
 FUTURE_S_MAX: Final = 300  # a result from further ahead was made by a wrong clock
 
@@ -48,12 +47,6 @@ class Drill(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def complete(self) -> bool:
         return {result.control for result in self.results} >= {control.name for control in CONTROLS}
-
-
-def limits_hash(settings: Settings) -> str:
-    """Hash everything that a control is configured by (rule 1)."""
-    chosen = {section: getattr(settings, section) for section in SECTIONS}
-    return hashlib.sha256(msgspec.json.encode(chosen, order="deterministic")).hexdigest()[:16]
 
 
 def directory(home: Home) -> Path:

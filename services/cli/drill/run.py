@@ -17,6 +17,7 @@ from rich.table import Column, Table
 from common import config
 from common.errors import ConfigFault, HouseError
 from common.home import Home
+from common.limits_hash import limits_hash
 from services.cli import exits
 from services.cli.catalogue import BY_NAME, CONTROLS
 from services.cli.configuration import Document
@@ -108,7 +109,7 @@ def drill(home: Home, path: Path, only: str | None, *, as_json: bool) -> int:
     ]
     done = Drill(
         at_s=time.time_ns() // 1_000_000_000,
-        limits_hash=results.limits_hash(settings),
+        limits_hash=limits_hash(settings),
         seconds=round(time.monotonic() - began, 1),
         results=tuple(sorted(found, key=lambda result: BY_NAME[result.control].number)),
     )

@@ -16,10 +16,11 @@ from common import config, endpoints, keys
 from common.config import Profile
 from common.errors import ConfigFault
 from common.home import SERVICES, Home
+from common.limits_hash import limits_hash
 from services.cli import launch
 from services.cli.catalogue import CONTROLS
 from services.cli.configuration import Overrides, effective, profile_file
-from services.cli.drill.results import Drill, Result, limits_hash, store
+from services.cli.drill.results import Drill, Result, store
 from services.cli.exits import Refused
 from services.cli.gather import is_held
 from services.cli.supervision import Supervisor

@@ -63,6 +63,7 @@ def test_help_is_fast_and_complete() -> None:
         "arm",
         "orders",
         "fills",
+        "decisions",
         "why",
         "doctor",
         "record",

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from common.home import Home
+from common.limits_hash import limits_hash
 from services.cli.catalogue import CONTROLS
-from services.cli.drill.results import DAY_S, Drill, Result, limits_hash, store
+from services.cli.drill.results import DAY_S, Drill, Result, store
 from services.cli.selfassess import report, selfassess
 from tests.services.cli.samples import CONFIG, settings
 

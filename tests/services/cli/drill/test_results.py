@@ -7,10 +7,11 @@ import pytest
 
 from common.errors import ConfigFault
 from common.home import Home
+from common.limits_hash import limits_hash
 from services.cli.catalogue import CONTROLS
 from services.cli.drill import results
-from services.cli.drill.results import DAY_S, Drill, Result, fault, limits_hash
-from tests.services.cli.samples import CONFIG, settings
+from services.cli.drill.results import DAY_S, Drill, Result, fault
+from tests.services.cli.samples import settings
 
 NOW = 1_790_000_000
 SETTINGS = settings()
@@ -43,19 +44,6 @@ def test_good_is_whole_passed_fresh_and_of_these_limits(drills: list[Drill], wor
     found = fault(drills, SETTINGS, NOW)
     assert words in found
     assert bool(found) == bool(words)
-
-
-@pytest.mark.parametrize(
-    ("old", "other", "differs"),
-    [
-        ("max_order_usd = 2000.0", "max_order_usd = 1999.0", True),
-        ("max_hourly_loss_usd = 500.0", "max_hourly_loss_usd = 499.0", True),
-        ('network = "testnet"', 'network = "mainnet"', False),
-    ],
-)
-def test_the_hash_is_that_of_the_limits(old: str, other: str, *, differs: bool) -> None:
-    """Rule 1: a limit changes it, the network does not."""
-    assert (limits_hash(settings(CONFIG.replace(old, other))) != limits_hash(SETTINGS)) is differs
 
 
 def test_what_is_stored_is_found_again(tmp_path: Path) -> None:
