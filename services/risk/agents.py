@@ -20,7 +20,7 @@ class Agents:
     """Names and addresses as the home knows them; without any nothing is asked."""
 
     def __init__(self, account: str, agents: Mapping[str, str]) -> None:
-        self._account = account.lower()
+        self.account = account.lower()
         self._agents = tuple(sorted(agents.items()))
         self._turn = 0
         self._doubted = ""  # what the venue said of the key in turn
@@ -38,7 +38,7 @@ class Agents:
 
     def on_role(self, answer: VenueUserRole) -> str:
         """Take the answer for the key in turn; returns why trading must end, "" when it need not (rule 1)."""
-        if answer.role == AGENT and answer.master.lower() == self._account:
+        if answer.role == AGENT and answer.master.lower() == self.account:
             self._doubted = ""
             self._turn = (self._turn + 1) % len(self._agents)
             return ""

@@ -5,7 +5,8 @@ Rules
   2. Two witnesses of a position that differ for 2 s pull its quotes; for `reconcile_breach_ms` they kill.
   3. A member of the roster that stays away for the recovery time kills (roster.py).
   4. order_management's own word that a position is unproven pulls the coin; a lasting difference is a finding.
-  5. A gate that lets a known bad order through kills; it is probed at every unit.
+  5. Money that moved otherwise than our own fills say pulls quotes (earnings.py).
+  6. A gate that lets a known bad order through kills; it is probed at every unit.
 """
 
 from typing import Final
@@ -25,6 +26,7 @@ DIFFERENCE_GRACE: Final = Nanos(2 * SECOND)  # an account state may overtake the
 CONFIRM_PAUSE: Final = Nanos(250 * MILLISECOND)  # well within the 2 s that a second bad state must come in
 FILLS_PAUSE: Final = Nanos(5 * SECOND)  # a difference lasts twice as long before it kills
 PULL: Final = PostureLevel.PULL_QUOTES
+MONEY: Final = (Kind.FUNDINGS, Kind.TRANSFERS)  # what moves it besides fills
 
 
 def causes(facts: Facts, now: Nanos) -> list[Cause]:
@@ -37,7 +39,7 @@ def causes(facts: Facts, now: Nanos) -> list[Cause]:
         since = facts.ledger.position(coin).differs_since
         if since is not None and now - since >= DIFFERENCE_GRACE:
             found.append(Cause(PULL, "position unproven", coin, control=Control.RECONCILIATION))
-    return found
+    return found + facts.earnings.causes(now)
 
 
 def breaches(facts: Facts, now: Nanos) -> list[tuple[str, str]]:
@@ -55,7 +57,7 @@ def breaches(facts: Facts, now: Nanos) -> list[tuple[str, str]]:
 
 
 def broken(facts: Facts) -> list[tuple[str, str]]:
-    """Return which gate lets a known bad order through (rule 5)."""
+    """Return which gate lets a known bad order through (rule 6)."""
     tests = ((coin, self_test(limits)) for coin, limits in facts.limits.items())
     return [(f"{coin} gate self-test", fault) for coin, fault in tests if fault]
 
@@ -68,6 +70,8 @@ def reads_wanted(facts: Facts, now: Nanos) -> list[tuple[Kind, Nanos]]:
     since = [facts.ledger.position(coin).differs_since for coin in facts.limits]
     if any(at is not None and now - at >= SECOND for at in since):
         wanted.append((Kind.FILLS, FILLS_PAUSE))
+    if facts.earnings.wants_read(now):
+        wanted += [(kind, Nanos(0)) for kind in (Kind.FILLS, *MONEY)]
     return wanted
 
 
@@ -101,16 +105,18 @@ class Comparison:
         roster = facts.roster
         if roster.silent("order_management", now) or not roster.reconciled(roster.asker_epoch):
             self._differs.clear()  # what it said last is no news any more, or is not proven yet
-            return []
+            facts.earnings.forget_stated()
+            return facts.earnings.findings(now)
         for coin in facts.limits:
             if coin in self._positions:
+                facts.earnings.on_stated(self._positions[coin], facts.ledger.position(coin).by_snapshot, now)
                 held = f"{facts.ledger.position(coin).by_snapshot} lots"
                 found += self._compare("position difference", coin, f"{self._positions[coin].lots} lots", held, now)
             if coin in self._pending:
                 bid, ask = facts.ledger.pending(coin)
                 said = f"{self._pending[coin].pending_bid} bid, {self._pending[coin].pending_ask} ask"
                 found += self._compare("exposure difference", coin, said, f"{bid} bid, {ask} ask", now)
-        return found
+        return found + facts.earnings.findings(now)
 
     def _compare(self, kind: str, coin: str, theirs: str, ours: str, now: Nanos) -> list[Finding]:
         name = (kind, coin)

@@ -2,13 +2,15 @@
 
 Rules
   1. Account state every 5 s, open orders every 10 s, own fills every 30 s, the request budget and one of our keys every
-     minute, what the venue lets us trade of one coin every 30 s; sooner when something depends on it.
+     minute, what the venue lets us trade of one coin every 30 s; sooner when something depends on it. Funding and
+     transfers only then.
   2. One question of a kind at a time; a failed one is repeated after 1, 2, 4 s. No answer is never an empty answer.
   3. All questions together stay within this process's share of the venue's weight a minute; routine ones leave
      a third of it for urgent ones, and questions by cloid what three lists of open orders cost: a halt is proven by
      lists, however many orders are in doubt.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -17,11 +19,13 @@ from common.actor import Ask
 from common.messages.venue import (
     AccountQuery,
     FillsQuery,
+    FundingQuery,
     MetaQuery,
     OpenOrdersQuery,
     OrderStatusQuery,
     Query,
     RateLimitQuery,
+    TransfersQuery,
 )
 from common.rate import TokenBucket
 from common.units import MILLISECOND, SECOND, Millis, Nanos
@@ -46,6 +50,8 @@ class Kind(StrEnum):
     REQUESTS = "requests"
     AGENTS = "agents"
     CAPACITY = "capacity"
+    FUNDINGS = "fundings"
+    TRANSFERS = "transfers"
 
 
 # Venue rule: weight of each question; fills cost one more for every 20 in the answer.
@@ -57,7 +63,10 @@ WEIGHTS: Final = {
     Kind.FILLS: 25,
     Kind.REQUESTS: 20,
     Kind.AGENTS: 60,
+    Kind.FUNDINGS: 20,
+    Kind.TRANSFERS: 20,
 }
+SINCE: Final = frozenset({Kind.FILLS, Kind.FUNDINGS, Kind.TRANSFERS})  # asked for from a moment on
 STATUS_WEIGHT: Final = 2
 LISTS_RESERVE: Final = 3.0 * WEIGHTS[Kind.ORDERS]
 PERIODS: Final = {
@@ -104,8 +113,8 @@ class Audit:
         turn.due_at = due if turn.due_at is None else min(turn.due_at, due)
         turn.urgent = True
 
-    def questions(self, now: Nanos, fills_since: Millis | None, unproven: list[str]) -> list[Ask]:
-        """Return what is to be asked now; fills wait until it is known since when."""
+    def questions(self, now: Nanos, since: Mapping[Kind, Millis], unproven: list[str]) -> list[Ask]:
+        """Return what is to be asked now; what happened since a moment waits until that moment is known."""
         self._dry_until = None
         asks: list[Ask] = []
         for kind, turn in self._turns.items():
@@ -113,13 +122,13 @@ class Audit:
                 turn.query_id = None
             if turn.due_at is None or turn.due_at > now or turn.query_id is not None:
                 continue
-            if (kind is Kind.FILLS and fills_since is None) or (kind is Kind.AGENTS and not self._agents):
+            if (kind in SINCE and kind not in since) or (kind is Kind.AGENTS and not self._agents):
                 continue
             if not self._afford(WEIGHTS[kind], 0.0 if turn.urgent else self._reserve, now):
                 continue
             turn.query_id, turn.asked_at, turn.urgent = self._next_id(), now, False
             turn.due_at = Nanos(now + PERIODS[kind]) if kind in PERIODS else None
-            asks.append(Ask(turn.query_id, self._query(kind, fills_since)))
+            asks.append(Ask(turn.query_id, self._query(kind, since)))
         return asks + self._status_questions(unproven, now)
 
     def on_answer(self, query_id: int) -> Kind | None:
@@ -175,7 +184,7 @@ class Audit:
         self._query_id += 1
         return self._query_id
 
-    def _query(self, kind: Kind, fills_since: Millis | None) -> Query:
+    def _query(self, kind: Kind, since: Mapping[Kind, Millis]) -> Query:
         match kind:
             case Kind.META:
                 return MetaQuery()
@@ -190,5 +199,8 @@ class Audit:
             case Kind.AGENTS:
                 return self._agents.query()
             case Kind.FILLS:
-                assert fills_since is not None
-                return FillsQuery(Millis(fills_since - OVERLAP_MS))
+                return FillsQuery(Millis(since[kind] - OVERLAP_MS))
+            case Kind.FUNDINGS:
+                return FundingQuery(Millis(since[kind] - OVERLAP_MS))
+            case Kind.TRANSFERS:
+                return TransfersQuery(self._agents.account, Millis(since[kind] - OVERLAP_MS))

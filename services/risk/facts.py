@@ -19,13 +19,14 @@ import msgspec
 from common.cloid import epoch_of, house_tag, is_ours
 from common.config import Settings
 from common.limits_hash import limits_hash
-from common.messages import OrderIntent, PendingExposure, VenueAccount
+from common.messages import Fill, OrderIntent, PendingExposure, VenueAccount
 from common.units import MICROS_PER_USD, MILLISECOND, SECOND, Lots, Micros, Nanos, Side, Ticks
 from common.venue_clock import VenueClock
 from services.risk.activity import Activity
 from services.risk.audit import Kind
 from services.risk.decisions import Decisions
-from services.risk.exposure_ledger import ExposureLedger
+from services.risk.earnings import Earnings
+from services.risk.exposure_ledger import ExposureLedger, Finding
 from services.risk.gate import CoinLimits, View, initial_margin
 from services.risk.losses import Losses
 from services.risk.posture import PostureBoard
@@ -59,6 +60,7 @@ class Facts:
         self.clock = VenueClock()
         self.decisions = Decisions(margin_ms)
         self.ledger = ExposureLedger(self.activity, self.tag, self.decisions, margin_ms)
+        self.earnings = Earnings(settings.instruments(), Nanos(settings.risk.reconcile_breach_ms * MILLISECOND))
         self.losses = Losses(settings.risk)
         self.ramp = Ramp(settings.risk)
         self.budget = RequestBudget()
@@ -81,8 +83,15 @@ class Facts:
             self.account, self.account_at = account, now
             self._bind(account.equity)
         self.ledger.on_account(account, now)
+        agrees = all(self.ledger.position(coin).differs_since is None for coin in self.limits)
+        self.earnings.on_account(account, now, agrees=agrees)
         for coin, activity in self.activity.items():
             activity.on_position(self.ledger.position(coin).by_snapshot, now)
+
+    def on_fill(self, fill: Fill, now: Nanos) -> list[Finding]:
+        """Take a fill from any source."""
+        self.earnings.on_fill(fill)
+        return self.ledger.on_fill(fill, now)
 
     def on_failed_cancel(self, now: Nanos) -> None:
         """A cancel failed, whatever it was for: trouble of every coin."""

@@ -179,6 +179,7 @@ class Halting:
         self._facts.decisions.begin_at(Millis(nonce))
         for coin in self._facts.limits:
             self._facts.ledger.position(coin).rebase(now)
+        self._facts.earnings.rebase()
         for activity in self._facts.activity.values():
             activity.forgive()
         self._latched.clear()

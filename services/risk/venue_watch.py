@@ -29,11 +29,13 @@ from common.messages import (
     VenueAccount,
     VenueCapacity,
     VenueFills,
+    VenueFundings,
     VenueMeta,
     VenueOpenOrders,
     VenueOrderStatus,
     VenueRateLimit,
     VenueTime,
+    VenueTransfers,
     VenueUserRole,
 )
 from common.messages.venue import VenueOrder
@@ -62,8 +64,10 @@ Answer: TypeAlias = (
     | VenueRateLimit
     | VenueUserRole
     | VenueCapacity
+    | VenueFundings
+    | VenueTransfers
 )
-Undated: TypeAlias = VenueMeta | VenueRateLimit | VenueUserRole | VenueCapacity
+Undated: TypeAlias = VenueMeta | VenueRateLimit | VenueUserRole | VenueCapacity | VenueFundings
 
 
 class VenueWatch:
@@ -134,7 +138,8 @@ class VenueWatch:
         for kind, pause in agreement.reads_wanted(self._facts, now):
             self._audit.want(kind, now, pause)
         unproven = [entry.order.cloid for entry in self._facts.ledger.unproven()]
-        return self._audit.questions(now, self._fills_ms, unproven)
+        since = {Kind.FILLS: self._fills_ms, **dict.fromkeys(agreement.MONEY, self._facts.earnings.agreed_ms)}
+        return self._audit.questions(now, {kind: at for kind, at in since.items() if at is not None}, unproven)
 
     # --- what the venue says -------------------------------------------------------------------------------
 
@@ -156,7 +161,7 @@ class VenueWatch:
             case OrderUpdates():
                 return self.report([item for u in message.updates for item in ledger.on_update(u, now)], now)
             case StreamFills():
-                return self.report([item for fill in message.fills for item in ledger.on_fill(fill, now)], now)
+                return self.report([item for fill in message.fills for item in self._facts.on_fill(fill, now)], now)
             case _:
                 assert_never(message)
 
@@ -183,6 +188,12 @@ class VenueWatch:
                 if self._facts.venue_limits.behind(now):
                     self._audit.want(Kind.CAPACITY, now)
                 return []
+            case VenueFundings():
+                self._facts.earnings.on_fundings(message.payments, now)
+                return []
+            case VenueTransfers():
+                self._facts.earnings.on_transfers(message.transfers, now)
+                return []
             case VenueUserRole():
                 return self._on_role(message, now) if kind is Kind.AGENTS else []
             case VenueMeta():
@@ -208,7 +219,7 @@ class VenueWatch:
         venue_now = self._facts.clock.venue_now(now)
         if venue_now is not None:
             self._fills_ms = Millis(venue_now - (now - answer.asked_at) // MILLISECOND)
-        return self.report([item for fill in answer.fills for item in self._facts.ledger.on_fill(fill, now)], now)
+        return self.report([item for fill in answer.fills for item in self._facts.on_fill(fill, now)], now)
 
     def _on_account(self, account: VenueAccount, now: Nanos) -> list[Effect]:
         self._facts.on_account(account, now)

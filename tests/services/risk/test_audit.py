@@ -1,13 +1,22 @@
 """When risk asks the venue, and what it may cost."""
 
 from common.actor import Ask
-from common.messages.venue import AccountQuery, FillsQuery, MetaQuery, OpenOrdersQuery, OrderStatusQuery, UserRoleQuery
+from common.messages.venue import (
+    AccountQuery,
+    FillsQuery,
+    FundingQuery,
+    MetaQuery,
+    OpenOrdersQuery,
+    OrderStatusQuery,
+    TransfersQuery,
+    UserRoleQuery,
+)
 from common.units import SECOND, Millis, Nanos
 from services.risk.agents import Agents
 from services.risk.audit import WEIGHTS, Audit, Kind
 from services.risk.venue_limits import VenueLimits
 
-SINCE = Millis(1_000_000)
+SINCE = dict.fromkeys((Kind.FILLS, Kind.FUNDINGS, Kind.TRANSFERS), Millis(1_000_000))
 PLENTY = 100_000
 NO_AGENTS = Agents("0xus", {})
 
@@ -99,8 +108,20 @@ def test_a_lost_question_does_not_block_for_ever() -> None:
 def test_fills_overlap_and_wait_for_their_cursor() -> None:
     """Rule 1: nothing is asked before it is known since when; then a minute earlier than that."""
     audit = Audit(PLENTY, Nanos(0), NO_AGENTS, VenueLimits(["BTC"]))
-    assert all(not isinstance(ask.query, FillsQuery) for ask in audit.questions(at(1), None, []))
+    assert all(not isinstance(ask.query, FillsQuery) for ask in audit.questions(at(1), {}, []))
     assert audit.questions(at(2), SINCE, [])[0].query == FillsQuery(Millis(940_000))
+
+
+def test_money_is_asked_for_when_wanted_alone() -> None:
+    """Rule 1: funding and transfers of our account, from a minute before the last agreement on, once."""
+    audit = Audit(PLENTY, Nanos(0), NO_AGENTS, VenueLimits(["BTC"]))
+    answer(audit, audit.questions(at(1), SINCE, []))
+    audit.want(Kind.FUNDINGS, at(2))
+    audit.want(Kind.TRANSFERS, at(2))
+    asks = audit.questions(at(2), SINCE, [])
+    answer(audit, asks)
+    assert [ask.query for ask in asks] == [FundingQuery(Millis(940_000)), TransfersQuery("0xus", Millis(940_000))]
+    assert audit.questions(at(3), SINCE, []) == []
 
 
 def test_orders_by_cloid() -> None:
@@ -161,14 +182,14 @@ def test_questions_by_cloid_leave_room_for_lists() -> None:
     cloids = [f"0x{number}" for number in range(50)]
     spent = 0
     for _ in range(10):
-        asks = audit.questions(at(0), None, cloids)
+        asks = audit.questions(at(0), {}, cloids)
         spent += sum(isinstance(ask.query, OrderStatusQuery) for ask in asks)
         answer(audit, asks)
     assert 0 < spent < len(cloids)
     lists = 0
     for _ in range(4):
         audit.want(Kind.ORDERS, at(0))
-        asks = audit.questions(at(0), None, [])
+        asks = audit.questions(at(0), {}, [])
         lists += sum(ask.query == OpenOrdersQuery() for ask in asks)
         answer(audit, asks)
     assert lists == 3
