@@ -59,7 +59,6 @@ class Seat:
     actor: Actor[Any] | None = None
     epoch: int = 0
     version: str = "simulation"  # of its code; peers of another do not trade together
-    due: Nanos | None = None  # the actor's deadline, which changes only when it handles something
     frozen_until: Nanos = Nanos(0)
     exited: int | None = None
 
@@ -81,14 +80,15 @@ class Simulation:
         self._heap: list[tuple[Nanos, int, str, Message | None, int]] = []
         self._count = 0
         self._inner: deque[Message] = deque()
-        self._subscribers: dict[str, list[str]] = {}
+        self._wakes: dict[str, Nanos] = {}  # when each living actor is woken; changes only when it handles something
+        self._subscribers: dict[tuple[str, str], list[str]] = {}  # by producer and topic
         self._hears: dict[str, frozenset[type[Message]]] = {}
         for name, seat in sorted(seats.items()):
             kinds: tuple[type[Message], ...] = get_args(seat.inbox)
             self._hears[name] = frozenset(kinds)
             for producer, topics in topology.subscriptions(name, kinds).items():
                 for topic in topics:
-                    self._subscribers.setdefault(f"{producer}/{topic}", []).append(name)
+                    self._subscribers.setdefault((producer, topic), []).append(name)
 
     # --- life of an actor ------------------------------------------------------------------------------
 
@@ -99,7 +99,7 @@ class Simulation:
         seat.exited = None
         boot = Boot(epoch=seat.epoch, started_at=self.now, build=seat.version)
         seat.actor = seat.build(boot, [_copied(row) for row in seat.records])
-        seat.due = seat.actor.deadline()
+        self._look_at(name)
         self._give(name, self._halt_directory())
         for at, service, message in self.venue.restarted(name, self.now):
             self._push(at, service, message)
@@ -107,10 +107,12 @@ class Simulation:
 
     def crash(self, name: str) -> None:
         self.seats[name].actor = None
+        self._look_at(name)
 
     def freeze(self, name: str, until: Nanos) -> None:
         """Stop the process without ending it: it sees nothing until then, and everything after."""
         self.seats[name].frozen_until = until
+        self._look_at(name)
 
     # --- time --------------------------------------------------------------------------------------------
 
@@ -128,17 +130,17 @@ class Simulation:
 
     def _next_due(self) -> Nanos:
         block = Nanos((self.now // self._block + 1) * self._block)
-        due = [block]
-        if self._heap:
-            due.append(self._heap[0][0])
-        due += [at for name in self.seats if (at := self._deadline(name)) is not None]
-        return min(due)
+        arrival = self._heap[0][0] if self._heap else block
+        return min(block, arrival, min(self._wakes.values(), default=block))
 
-    def _deadline(self, name: str) -> Nanos | None:
+    def _look_at(self, name: str) -> None:
+        """Ask an actor when it is to be woken, if ever again."""
         seat = self.seats[name]
-        if seat.actor is None or seat.exited is not None or seat.due is None:
-            return None
-        return max(seat.due, seat.frozen_until, self.now)
+        due = None if seat.actor is None or seat.exited is not None else seat.actor.deadline()
+        if due is None:
+            self._wakes.pop(name, None)
+        else:
+            self._wakes[name] = max(due, seat.frozen_until)
 
     def _turn(self) -> None:
         if self.now % self._block == 0:
@@ -155,12 +157,13 @@ class Simulation:
                 self._beat(name)
             else:
                 self._give(name, found)
-        for name in sorted(self.seats):
-            due = self._deadline(name)
-            if due is not None and due <= self.now:
-                self._give(name, Wake())
+        for name in sorted([name for name, at in self._wakes.items() if at <= self.now]):
+            self._give(name, Wake())
 
     def _push(self, at: Nanos, name: str, message: Message | None) -> None:
+        """Have it arrive then, where it is heard at all; None is the time for a heartbeat."""
+        if message is not None and type(message) not in self._hears[name]:
+            return
         self._count += 1
         epoch = self.seats[name].epoch if message is None else 0
         heapq.heappush(self._heap, (at, self._count, name, message, epoch))
@@ -176,7 +179,7 @@ class Simulation:
             for effect in seat.actor.handle(self._inner.popleft(), self.now):
                 self._perform(name, seat, effect)
         self._inner.clear()
-        seat.due = None if seat.actor is None else seat.actor.deadline()
+        self._look_at(name)
 
     def _perform(self, name: str, seat: Seat, effect: Effect) -> None:
         match effect:
@@ -213,8 +216,11 @@ class Simulation:
 
     def _publish(self, name: str, message: Message) -> None:
         self.published.append((self.now, name, message))
+        receivers = self._subscribers.get((name, type(message).__name__))
+        if receivers is None:
+            return
         copy = _copied(message)
-        for receiver in self._subscribers.get(f"{name}/{type(message).__name__}", ()):
+        for receiver in receivers:
             for at in self.network.arrivals(name, receiver, self.now, may_lose=True):
                 self._push(at, receiver, copy)
 
