@@ -5,6 +5,7 @@ Rules
      its own: what is added later is never mistaken for what a person has already cleared.
   2. Doubt is a halt: an unreadable directory, a file that says nothing readable, an entry that is no file.
   3. Only names that the directory itself lists are removed. A file that stays says so at the next `read`.
+  4. More files than are listed halt everything: what the others say is not known.
 """
 
 import contextlib
@@ -74,11 +75,13 @@ class HaltDir:
     def read(self) -> HaltDirectory:
         """Say what halts us now; never raises."""
         try:
-            entries = sorted(self.path.iterdir())[:FILES_MAX]
+            entries = sorted(self.path.iterdir())
         except OSError:
             return HaltDirectory(readable=False)
-        files = [_read(entry) for entry in entries]
-        return HaltDirectory(files=tuple(file for file in files if file is not None))
+        files = [file for entry in entries[:FILES_MAX] if (file := _read(entry)) is not None]
+        if len(entries) > FILES_MAX and files:
+            files[-1] = msgspec.structs.replace(files[-1], coin="")  # rule 4, and its cause stays to be read
+        return HaltDirectory(files=tuple(files))
 
     def remove(self, names: tuple[str, ...]) -> None:
         """Remove these files (risk alone does); what cannot be removed stays and goes on halting."""

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from common import mesh
-from common.errors import ConfigFault, PeerFault
+from common.config import Settings
+from common.errors import ConfigFault, PeerFault, Unrecoverable
 from common.halt import HaltDir
 from common.home import Home
 from common.messages import Halt, HaltNotice
@@ -33,16 +34,13 @@ def halt(home: Home, reason: str, timeout_s: float, *, everything: bool = False,
     if not home.path.is_dir():
         raise ConfigFault(f"{home.path}: there is no such home; name it with --home")
     until = time.monotonic() + timeout_s
-    settings = settings_of(home)
-    coins = sorted(settings.coins) if settings else []
-    if coin and coin not in coins:
-        raise ConfigFault(f"--coin: {coin} is not traded here; one of {', '.join(coins)}")
-    home.prepare()
-    file = HaltDir(home.halt).add("operator", reason, "mm", everything=everything, coin=coin)
-    print(f"halt file written: {home.halt / file.name}", flush=True)  # noqa: T201  # a command speaks on stdout
+    settings, unproven = _settings(home)
+    if coin and settings and coin not in settings.coins:
+        raise ConfigFault(f"--coin: {coin} is not traded here; one of {', '.join(sorted(settings.coins))}")
+    _write(home, reason, everything=everything, coin=coin)
     tell(home)
     if settings is None:
-        exits.report("nothing was ever started on this home, so there is nothing to prove")
+        exits.report(unproven)
         return exits.NOT_YET
     containment = Containment(
         settings.orders.order_expiry_ms + settings.orders.margin_ms, everything=everything, coin=coin
@@ -53,6 +51,23 @@ def halt(home: Home, reason: str, timeout_s: float, *, everything: bool = False,
         return exits.OK
     exits.report(f"halted, but not proven CONTAINED within {timeout_s:g} s: {containment.detail}; see `mm orders`")
     return exits.NOT_YET
+
+
+def _settings(home: Home) -> tuple[Settings | None, str]:
+    """Return the configuration, or why nothing can be proven: a halt waits for no file to be mended."""
+    try:
+        return settings_of(home), "nothing was ever started on this home, so there is nothing to prove"
+    except ConfigFault as fault:
+        return None, f"halted, but nothing is proven: {fault}"
+
+
+def _write(home: Home, reason: str, *, everything: bool, coin: str) -> None:
+    try:
+        home.prepare()
+        file = HaltDir(home.halt).add("operator", reason, "mm", everything=everything, coin=coin)
+    except (OSError, Unrecoverable) as fault:
+        raise Unrecoverable(f"NOT halted: {fault}; `mm down` stops without the disk, and cancels what rests") from fault
+    print(f"halt file written: {home.halt / file.name}", flush=True)  # noqa: T201  # a command speaks on stdout
 
 
 def tell(home: Home) -> None:

@@ -134,6 +134,16 @@ def test_a_flood_is_listed_in_part(halt: HaltDir) -> None:
     assert len(halt.read().files) == 2
 
 
+@pytest.mark.parametrize(("count", "halted"), [(FILES_MAX, False), (FILES_MAX + 1, True)])
+def test_halts_of_single_coins_cannot_hide_another(halt: HaltDir, count: int, halted: bool) -> None:
+    """Rule 4: behind the files that are listed may be the one that halts all, so more of them halt all."""
+    for n in range(count):
+        (halt.path / f"{n:03}").write_text(f'{{"cause": "cause {n}", "coin": "BTC"}}')
+    found = halt.read()
+    assert (found.halted, found.coins) == (halted, ("BTC",))
+    assert [file.cause for file in found.files] == [f"cause {n}" for n in range(FILES_MAX)]
+
+
 def test_long_words_are_kept_in_part(halt: HaltDir) -> None:
     """Rule 2 must not make our own file unreadable: whatever the length and the script, it reads as it was added."""
     file = halt.add("\0" * 9_000, "\U0001f600" * 9_000, "risk")

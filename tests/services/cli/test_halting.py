@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import ConfigFault
+from common.errors import ConfigFault, Unrecoverable
 from common.halt import HaltDir
 from common.home import Home
 from services.cli import exits, halting
@@ -90,6 +90,27 @@ def test_a_home_that_never_ran_is_halted_too(tmp_path: Path) -> None:
     """Whoever starts it later starts it HALTED."""
     assert halting.halt(Home(tmp_path), "before the first run", 1.0) == exits.NOT_YET
     assert HaltDir(tmp_path / "halt").read().halted
+
+
+@pytest.mark.parametrize("coin", ["", "BTC"])
+def test_a_damaged_configuration_hinders_no_halt(
+    tmp_path: Path, venue: FakeVenue, capsys: pytest.CaptureFixture[str], coin: str
+) -> None:
+    """The file is what stops the services, and they read their configuration long ago."""
+    home = made_home(tmp_path / "home", url=venue.url, text=QUICK)
+    home.config.write_text("[venue")
+    assert halting.halt(home, "test", 1.0, coin=coin) == exits.NOT_YET
+    assert "nothing is proven: " in capsys.readouterr().err
+    assert [file.coin for file in HaltDir(home.halt).read().files] == [coin]
+
+
+def test_a_disk_that_takes_no_file_is_told_with_the_way_out(tmp_path: Path, venue: FakeVenue) -> None:
+    """An operator who believes that trading stopped must not be wrong."""
+    home = made_home(tmp_path / "home", url=venue.url, text=QUICK)
+    home.halt.rmdir()
+    home.halt.write_text("in the way")
+    with pytest.raises(Unrecoverable, match="NOT halted: .*; `mm down` stops"):
+        halting.halt(home, "test", 1.0)
 
 
 def test_a_home_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
