@@ -109,7 +109,7 @@ def test_a_disk_that_takes_no_file_is_told_with_the_way_out(tmp_path: Path, venu
     home = made_home(tmp_path / "home", url=venue.url, text=QUICK)
     home.halt.rmdir()
     home.halt.write_text("in the way")
-    with pytest.raises(Unrecoverable, match="NOT halted: .*; `mm down` stops"):
+    with pytest.raises(Unrecoverable, match=r"NOT halted: .*; `mm down` stops"):
         halting.halt(home, "test", 1.0)
 
 
