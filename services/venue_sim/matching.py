@@ -175,6 +175,12 @@ class BookSide:
             self._queues[order.ticks * self._sign].lots += lots - order.lots
         order.lots = lots
 
+    def reweigh(self, order: Order, lots: int, weight: int) -> None:
+        """Set size and count of an order that stands for others, in place."""
+        self._queues[order.ticks * self._sign].count += weight - order.weight
+        order.weight = weight
+        self.resize(order, lots)
+
     def __iter__(self) -> Iterator[Queue]:
         """Best first."""
         return (self._queues[key] for key in self._prices)

@@ -22,6 +22,7 @@ Rules
      printed as it was.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -49,7 +50,7 @@ class ForeignQueues:
     """Which orders of one coin's book are foreign, and what is ahead of the others."""
 
     def __init__(self) -> None:
-        self.levels: dict[tuple[Side, int], Order] = {}
+        self.levels: dict[Side, dict[int, Order]] = {side: {} for side in Side}  # by price
         self.turns: dict[int, Turn] = {}  # by oid of our resting orders
         self._deepest: dict[Side, int] = {}  # the last price that the last snapshot showed
 
@@ -60,25 +61,38 @@ class ForeignQueues:
     def left(self, order: Order) -> None:
         """An order, foreign or not, left the book."""
         if self.turns.pop(order.oid, None) is None:
-            self.levels.pop((order.side, order.ticks), None)
+            self.levels[order.side].pop(order.ticks, None)
 
-    def replaced(self, before: dict[tuple[Side, int], int], deepest: dict[Side, int], *, vanishing: bool) -> None:
-        """Take over a snapshot; `before` are the lots of the last one, less what traded. `vanishing`: rule 2's last."""
+    def crosses(self, best: dict[Side, int]) -> bool:
+        """Say whether a book with these best prices would trade with one of our orders, or with itself."""
+        bid, ask = best.get(Side.BUY), best.get(Side.SELL)
+        if bid is not None and ask is not None and bid >= ask:
+            return True
+        facing = {Side.BUY: ask, Side.SELL: bid}
+        orders = ((turn.order, facing[turn.order.side]) for turn in self.turns.values())
+        return any(met is not None and (order.ticks - met) * order.side.sign >= 0 for order, met in orders)
+
+    def lots(self) -> dict[Side, dict[int, int]]:
+        """Return the lots of the last snapshot, less what traded."""
+        return {side: {ticks: order.lots for ticks, order in self.levels[side].items()} for side in Side}
+
+    def replaced(self, deepest: dict[Side, int], before: dict[Side, dict[int, int]] | None) -> None:
+        """Take over a snapshot; `before` are the lots until then where what vanished counts (rule 2)."""
         self._deepest = deepest
         for turn in self.turns.values():
             side, ticks = turn.order.side, turn.order.ticks
             shown = self._shown(side, ticks)
             if turn.ahead is None:
                 turn.ahead = shown
-            elif vanishing and shown is not None:
-                was = before.get((side, ticks), 0)
+            elif before is not None and shown is not None:
+                was = before[side].get(ticks, 0)
                 if shown < was:
                     turn.ahead -= (was - shown) * min(turn.ahead, was) // was
                 turn.ahead = min(turn.ahead, shown)
 
     def _shown(self, side: Side, ticks: int) -> int | None:
         """Return the foreign lots at a price; None where the last snapshot does not reach."""
-        level = self.levels.get((side, ticks))
+        level = self.levels[side].get(ticks)
         if level is not None:
             return level.lots
         deepest = self._deepest.get(side)
@@ -98,18 +112,41 @@ class Tape:
         """Rule 1."""
         coin = self._floor.coins[shown.coin]
         assert coin.foreign is not None, f"{shown.coin} has no external book"
-        before = {place: order.lots for place, order in coin.foreign.levels.items()}
-        for order in tuple(coin.foreign.levels.values()):
-            self._floor.resize(order, 0)
-        bids, asks = sorted(shown.bids, key=_price, reverse=True), sorted(shown.asks, key=_price)
-        for side, levels in ((Side.BUY, bids), (Side.SELL, asks)):
-            for level in levels:
-                self._show(coin, coin.foreign, side, level)
-        deepest: dict[Side, int] = {
-            side: levels[-1].ticks for side, levels in ((Side.BUY, bids), (Side.SELL, asks)) if levels
+        foreign = coin.foreign
+        before = foreign.lots() if self._model is FillModel.PROBABILISTIC else None
+        sides: dict[Side, list[ExternalLevel]] = {
+            Side.BUY: sorted(shown.bids, key=_price, reverse=True),
+            Side.SELL: sorted(shown.asks, key=_price),
         }
-        coin.foreign.replaced(before, deepest, vanishing=self._model is FillModel.PROBABILISTIC)
+        if foreign.crosses({side: levels[0].ticks for side, levels in sides.items() if levels}):
+            self._show_anew(coin, foreign, sides)
+        else:
+            for side, levels in sides.items():
+                self._change(coin, foreign, side, levels)
+        deepest: dict[Side, int] = {side: levels[-1].ticks for side, levels in sides.items() if levels}
+        foreign.replaced(deepest, before)
         self._floor.changed[shown.coin] = None
+
+    def _change(self, coin: "Coin", foreign: ForeignQueues, side: Side, levels: list[ExternalLevel]) -> None:
+        """Bring one side to a snapshot that trades with nobody: most of its levels are those of the last one."""
+        own, known = coin.book.own(side), foreign.levels[side]
+        shown = {level.ticks for level in levels}
+        for gone in [order for ticks, order in known.items() if ticks not in shown]:
+            self._floor.resize(gone, 0)
+        for level in levels:
+            order = known.get(level.ticks)
+            if order is None:
+                self._rest(coin, foreign, self._order(coin, side, level.ticks, level.lots, level.orders))
+            elif order.lots != level.lots or order.weight != level.orders:
+                own.reweigh(order, level.lots, level.orders)
+
+    def _show_anew(self, coin: "Coin", foreign: ForeignQueues, sides: Mapping[Side, Sequence[ExternalLevel]]) -> None:
+        for levels in foreign.levels.values():
+            for order in tuple(levels.values()):
+                self._floor.resize(order, 0)
+        for side, shown in sides.items():
+            for level in shown:
+                self._show(coin, foreign, side, level)
 
     def _show(self, coin: "Coin", foreign: ForeignQueues, side: Side, level: ExternalLevel) -> None:
         if self._model is FillModel.TRADE_THROUGH and coin.book.other(side).reach(level.ticks) is not None:
@@ -117,9 +154,12 @@ class Tape:
         order = self._order(coin, side, level.ticks, level.lots, level.orders)
         self._engine.take(order)
         if order.lots:
-            order.is_resting = True
-            foreign.levels[side, order.ticks] = order
-            coin.book.own(side).add(order, first=True)
+            self._rest(coin, foreign, order)
+
+    def _rest(self, coin: "Coin", foreign: ForeignQueues, order: Order) -> None:
+        order.is_resting = True
+        foreign.levels[order.side][order.ticks] = order
+        coin.book.own(order.side).add(order, first=True)
 
     def trade(self, traded: ExternalTrade) -> None:
         """Rule 3."""

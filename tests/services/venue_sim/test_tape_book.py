@@ -227,6 +227,43 @@ def test_probabilistic_never_has_more_ahead_than_is_shown() -> None:
     assert stage.fills(ALICE) == [("buy", "99990.0", "0.1")]
 
 
+SHOWN = st.tuples(
+    st.integers(99_995, 100_005), *(st.lists(st.integers(0, 3), min_size=4, max_size=4) for _ in range(2))
+)
+
+
+def sized(middle: int, sizes: list[int], step: int) -> list[Shown]:
+    return [(str(middle + step * (at + 1)), f"0.{lots}") for at, lots in enumerate(sizes) if lots]
+
+
+@given(
+    st.lists(st.tuples(SHOWN, st.none() | st.tuples(st.sampled_from(Side), st.integers(99_990, 100_010))), max_size=12)
+)
+@settings(max_examples=60, deadline=None)
+def test_the_book_is_what_is_shown_and_ours_behind_it(
+    story: list[tuple[tuple[int, list[int], list[int]], tuple[Side, int] | None]],
+) -> None:
+    """Rule 1, whatever was shown before: no level of an older snapshot is left, none is counted twice."""
+    stage = taped()
+    for (middle, below, above), ours in story:
+        bids, asks = sized(middle, below, -1), sized(middle, above, 1)
+        show(stage, bids, asks)
+        book = stage.exchange.floor.coins["BTC"].book
+        for side, shown in ((book.bids, bids), (book.asks, asks)):
+            strange: dict[int, int] = {}
+            for queue in side:
+                first, *behind = queue.orders.values()
+                assert queue.lots == sum(order.lots for order in queue.orders.values())
+                assert queue.count == len(queue.orders)
+                assert all(order.account.user == ALICE for order in behind)
+                if first.account.user == TAPE_ACCOUNT:
+                    strange[first.ticks] = first.lots
+            if not printed(stage):  # otherwise some of it met us
+                assert strange == {BTC.ticks(price): lots(amount) for price, amount in shown}
+        if ours is not None:
+            stage.now_place(ALICE, order(ours[0], str(ours[1]), "0.05", Tif.ALO))
+
+
 MODELS = (FillModel.TRADE_THROUGH, FillModel.PESSIMISTIC, FillModel.PROBABILISTIC)
 PRICES = st.integers(99_990, 100_009)
 TRADES = st.tuples(st.sampled_from(Side), PRICES, st.integers(1, 9))
