@@ -15,7 +15,7 @@ from msgspec import Meta
 from common.delays import Latency, UniformDelay
 from common.errors import ConfigFault
 from common.instrument import Instrument
-from common.sections import Alerts, Count, Drill, Estimation, Kill, Positive, Share, Strategy, Usd
+from common.sections import Alerts, Count, Drill, Estimation, Kill, Leader, Positive, Share, Strategy, Usd
 from common.units import MILLISECOND, Nanos
 
 MESH_SERVICES: Final = (
@@ -277,6 +277,7 @@ class Settings(Section, frozen=True, kw_only=True):
     kill: Kill = Kill()
     estimation: Estimation = Estimation()
     strategy: Strategy = Strategy()
+    leader: Leader | None = None
     budget: Budget = Budget()
     journal: Journal = Journal()
     drill: Drill = Drill()
@@ -381,6 +382,9 @@ def _contradictions(settings: Settings) -> list[str]:
         faults.append("estimation.arrival_from_bps: must be below arrival_to_bps: between them depths are told apart")
     orders_at_limit = {coin: limits.max_position_usd / limits.order_usd for coin, limits in settings.coins.items()}
     faults += [f"strategy.{fault}" for fault in settings.strategy.faults(orders_at_limit)]
+    if settings.leader is not None:
+        local = settings.profile is Profile.SIM
+        faults += [f"leader.{fault}" for fault in settings.leader.faults(settings.coins, local=local)]
     unit_ms = settings.liveness.unit_ms
     if settings.liveness.order_management_silence > settings.liveness.risk_silence:
         faults.append("liveness: order_management_silence must not exceed risk_silence: each acts before the next")

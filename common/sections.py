@@ -1,6 +1,6 @@
 """Bounded numbers of the configuration, and some of its sections; common/config.py reads them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from math import floor
 from typing import Annotated, Final, Literal, TypeAlias
 
@@ -110,6 +110,30 @@ def largest_shift(orders_at_limit: float) -> float:
     However large the risk aversion, the inventory's part of a half-spread is half of what one order moves the quotes.
     """
     return floor(orders_at_limit * 2 * 999) / 1_000
+
+
+class Leader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Another venue whose prices run ahead of ours, as a bounded tilt of the fair price; no section, no tilt."""
+
+    symbols: dict[str, Annotated[str, Meta(pattern="^[a-z0-9_]{1,32}$")]]  # coin -> its name there
+    # Binance's market streams, without /stream: encrypted, or on this machine; "" is the local venue's own leader
+    url: Annotated[str, Meta(pattern=r"^(wss://[^\s?#]+|ws://(127\.0\.0\.1|localhost)(:[0-9]+)?(/[^\s?#]*)?)?$")] = ""
+    max_tilt_bps: Annotated[float, Meta(gt=0, le=20)] = 2.0
+    weight: Share = 1.0  # of what the estimator believes of the leader's head start
+    stale_ms: Annotated[int, Meta(ge=100, le=10_000)] = 1_500  # an older price tilts nothing
+    half_life_s: Annotated[float, Meta(ge=10, le=3_600)] = 300.0  # of the distance between the venues, and of belief
+
+    def faults(self, coins: Container[str], *, local: bool) -> Iterator[str]:
+        """Say what cannot be followed; `local`: the venue is our own, which has a leader."""
+        if not self.symbols:
+            yield 'symbols: names no coin; write BTC = "btcusdt", or remove the section'
+        for coin in self.symbols:
+            if coin not in coins:
+                yield f"symbols.{coin}: there is no [coins.{coin}]; remove one of the two"
+        if len(set(self.symbols.values())) < len(self.symbols):
+            yield "symbols: two coins have one name; a leader leads one coin"
+        if not self.url and not local:
+            yield "url: only the sim profile's venue has a leader of its own; write wss://fstream.binance.com"
 
 
 class Drill(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -30,6 +30,8 @@ from common.messages import (
     FlowEstimate,
     Halt,
     HaltNotice,
+    LeaderEstimate,
+    LeaderTop,
     LedgerCheck,
     LiveOrders,
     MarkoutEstimate,
@@ -55,9 +57,12 @@ ACTORS: Final = MESH_SERVICES
 OUTSIDERS: Final = ("cli",)  # may ask, binds nothing
 
 PRODUCER: Final[dict[type[Message], str]] = {
-    **dict.fromkeys((Book, TopOfBook, Trade, AssetContext, FeedHealth), "market_data"),
+    **dict.fromkeys((Book, TopOfBook, Trade, AssetContext, FeedHealth, LeaderTop), "market_data"),
     **dict.fromkeys(
-        (Estimate, VolatilityEstimate, ArrivalEstimate, FlowEstimate, CascadeEstimate, MarkoutEstimate, Attribution),
+        (
+            *(Estimate, VolatilityEstimate, ArrivalEstimate, FlowEstimate, CascadeEstimate),
+            *(LeaderEstimate, MarkoutEstimate, Attribution),
+        ),
         "estimation",
     ),
     **dict.fromkeys((QuoteTarget, QuoteShares), "strategy"),

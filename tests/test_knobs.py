@@ -1,8 +1,8 @@
 """No setting is inert: changed alone, each changes an order, or is named here with the reason.
 
-Settings of strategy and estimation are changed in these two cores on the recording in the tree, with fills of ours on
-the way; those of risk and its monitors in the whole mesh on a virtual clock, where the venue's log is compared. Nothing
-else differs between the two runs.
+Settings of strategy, estimation and leader are changed in the first two's cores on the recording in the tree, with
+fills of ours on the way, and for the leader with its own prices ahead of themselves; those of risk and its monitors in
+the whole mesh on a virtual clock, where the venue's log is compared. Nothing else differs between the two runs.
 """
 
 from collections.abc import Iterator
@@ -22,6 +22,8 @@ from common.messages import (
     Book,
     Exposure,
     Fill,
+    LeaderEstimate,
+    LeaderTop,
     Position,
     Posture,
     PostureLevel,
@@ -30,9 +32,10 @@ from common.messages import (
     Trade,
 )
 from common.sections import Estimation as EstimationSection
+from common.sections import Leader
 from common.sections import Strategy as StrategySection
 from common.touch import Touch
-from common.units import SECOND, Lots, Millis, Nanos, Side, Ticks
+from common.units import MILLISECOND, SECOND, Lots, Millis, Nanos, Side, Ticks
 from services.estimation.core import Estimation
 from services.strategy.core import Inbox, Strategy
 from tests.common.simulation.whole_mesh import WholeMesh
@@ -94,6 +97,9 @@ ESTIMATION: Final[dict[str, object]] = {
     "cascade_pull_severity": 0.9,
     "markout_half_life_s": 5.0,
 }
+HEAD_START: Final = 300 * MILLISECOND
+LED: Final = Leader(symbols={"BTC": "btcusdt"})
+LEADER: Final[dict[str, object]] = {"max_tilt_bps": 0.1, "weight": 0.2, "stale_ms": 100, "half_life_s": 10.0}
 
 
 Public: TypeAlias = Book | TopOfBook | Trade | AssetContext
@@ -135,6 +141,8 @@ IN_THE_MESH: Final[dict[str, tuple[object, dict[str, object]]]] = {
 }
 TRIPPED: Final = "needs more than a minute of trouble: its rule has a test of its own in tests/services/risk"
 NAMED: Final[dict[str, str]] = {
+    "leader.symbols": "who is followed: tests/services/market_data/test_leader_wire.py reads by them",
+    "leader.url": "where: tests/services/market_data/test_leader_wire.py and tests/mesh/test_leader.py go there",
     "strategy.parameters": "of strategies that are not built in: tests/services/strategy/test_core.py changes one",
     "estimation.slow_half_life_s": "only the regime, by which markouts are told apart for people",
     "estimation.variance_window_s": "acts once the variance process is ready, after an hour or so; that it then moves "
@@ -170,6 +178,18 @@ def recording() -> tuple[tuple[Nanos, Public], ...]:
     return tuple(kept)
 
 
+@cache
+def led_recording() -> tuple[tuple[Nanos, Public | LeaderTop], ...]:
+    """Return the same, and a leader that says each mid before it comes, half a bp off."""
+    tops = []
+    for now, message in recording():
+        mid = Touch.of(message).mid_ticks if isinstance(message, TopOfBook) else None
+        if mid is not None and now > HEAD_START:
+            at, price = Nanos(now - HEAD_START), mid * 1.00005
+            tops.append((at, LeaderTop(coin="BTC", bid=price - 1, ask=price + 1, received_at=at)))
+    return tuple(sorted((*recording(), *tops), key=lambda tick: tick[0]))
+
+
 def changed(section: str, changes: dict[str, Any]) -> Settings:
     """Return the base with some keys of one section changed."""
     settings = msgspec.structs.replace(SETTINGS, coins={"BTC": SETTINGS.coins["BTC"]})
@@ -195,7 +215,7 @@ def quoted(settings: Settings) -> list[tuple[object, ...]]:
     take(strategy.handle(FRESH, Nanos(0)))
     estimation.handle(FRESH, Nanos(0))
     second, touch = -1, None
-    for now, message in recording():
+    for now, message in recording() if settings.leader is None else led_recording():
         if now // SECOND != second:
             second = now // SECOND
             for other in ourselves(second, touch):
@@ -205,7 +225,7 @@ def quoted(settings: Settings) -> list[tuple[object, ...]]:
         if isinstance(message, Book | TopOfBook):
             touch = Touch.of(message)
         for effect in estimation.handle(message, now):
-            if isinstance(effect, Send) and not isinstance(effect.message, Attribution):
+            if isinstance(effect, Send) and not isinstance(effect.message, Attribution | LeaderEstimate):
                 take(strategy.handle(cast("Inbox", effect.message), now))
         if isinstance(message, Book | TopOfBook):
             take(strategy.handle(message, now))
@@ -247,6 +267,23 @@ def test_settings_of_estimation(key: str) -> None:
     assert quoted(changed("estimation", {key: ESTIMATION[key]})) != base(())
 
 
+def led(**changes: object) -> list[tuple[object, ...]]:
+    return quoted(msgspec.structs.replace(changed("strategy", {}), leader=msgspec.structs.replace(LED, **changes)))
+
+
+@cache
+def led_base() -> list[tuple[object, ...]]:
+    return led()
+
+
+@pytest.mark.truth
+@pytest.mark.parametrize("key", LEADER)
+def test_settings_of_the_leader(key: str) -> None:
+    """The section moves orders, and so does each of its numbers."""
+    assert led_base() != base(())
+    assert led(**{key: LEADER[key]}) != led_base()
+
+
 def ordered(changes: dict[str, object]) -> list[tuple[object, ...]]:
     """Run the whole mesh through a loss of 60 USD and a trade by hand: the orders in the venue's log."""
     settings = SETTINGS
@@ -280,6 +317,7 @@ def test_settings_of_risk(path: str) -> None:
     [
         ("strategy", StrategySection, set(STRATEGY)),
         ("estimation", EstimationSection, set(ESTIMATION)),
+        ("leader", Leader, set(LEADER)),
         ("risk", Risk, {path.partition(".")[2] for path in IN_THE_MESH}),
         ("monitors", Monitors, {path.partition(".")[2] for path in IN_THE_MESH}),
     ],

@@ -39,6 +39,7 @@ from common.messages.estimates import (
     Attribution,
     CascadeEstimate,
     FlowEstimate,
+    LeaderEstimate,
     Markout,
     MarkoutEstimate,
     VolatilityEstimate,
@@ -48,6 +49,8 @@ from common.messages.market import (
     Book,
     Estimate,
     FeedHealth,
+    LeaderDown,
+    LeaderTop,
     QuoteLevel,
     QuoteShares,
     QuoteTarget,
@@ -132,9 +135,9 @@ MESSAGES: Final[tuple[type[Message], ...]] = (
     *(Heartbeat, Wake, Stopping, Missed, SendFailed, HaltDirectory),
     *(SnapshotRequest, Snapshot, HaltNotice, ArmRequest, ArmAnswer, Ack),
     # market
-    *(Book, TopOfBook, Trade, AssetContext, FeedHealth, Estimate, QuoteTarget, QuoteShares),
+    *(Book, TopOfBook, Trade, AssetContext, FeedHealth, Estimate, QuoteTarget, QuoteShares, LeaderTop, LeaderDown),
     # estimates
-    *(VolatilityEstimate, ArrivalEstimate, FlowEstimate, CascadeEstimate, MarkoutEstimate, Attribution),
+    *(VolatilityEstimate, ArrivalEstimate, FlowEstimate, CascadeEstimate, MarkoutEstimate, Attribution, LeaderEstimate),
     # orders
     *(Fill, Position, PendingExposure, LiveOrders, OrderCounts, LedgerCheck),
     *(ApprovalRequest, NoopRequest, CancelRequest),
@@ -162,8 +165,16 @@ MESSAGES: Final[tuple[type[Message], ...]] = (
 # Topics whose last message alone says everything: newest wins, gaps heal, snapshots are given of them.
 FULL_STATE: Final = frozenset(
     {
-        *(Book, TopOfBook, AssetContext, FeedHealth, Estimate, QuoteTarget, QuoteShares),
-        *(VolatilityEstimate, ArrivalEstimate, FlowEstimate, CascadeEstimate, MarkoutEstimate, Attribution),
+        *(Book, TopOfBook, AssetContext, FeedHealth, Estimate, QuoteTarget, QuoteShares, LeaderTop),
+        *(
+            VolatilityEstimate,
+            ArrivalEstimate,
+            FlowEstimate,
+            CascadeEstimate,
+            MarkoutEstimate,
+            Attribution,
+            LeaderEstimate,
+        ),
         *(Position, PendingExposure, LiveOrders, OrderCounts, LedgerCheck, Reconciled),
         *(Posture, Exposure, Account, AddressBudget, Halt, RiskCounts, CancellerStatus, Heartbeat),
     }
@@ -247,6 +258,9 @@ __all__ = [
     "HaltNotice",
     "Heartbeat",
     "IntentRecord",
+    "LeaderDown",
+    "LeaderEstimate",
+    "LeaderTop",
     "LedgerCheck",
     "LedgerRecord",
     "LiveOrder",

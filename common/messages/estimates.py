@@ -86,6 +86,22 @@ class CascadeEstimate(Message, frozen=True, kw_only=True):
     warm: bool
 
 
+class LeaderEstimate(Message, frozen=True, kw_only=True):
+    """What another venue's price says of our next half second; also said while it says nothing."""
+
+    coin: str
+    as_of: Nanos
+    age_ms: int | None  # of the leader's price since reception; None before the first
+    tilt_bps: float  # expected move of our fair price; 0 unless warm
+    error_bps: float  # standard deviation of what it then did, about that
+    deviation_bps: float  # leader over ours, against its own slow mean: what we have not followed yet
+    followed: float  # 0..1: share of such a deviation that our price makes up, less its standard error
+    effective_samples: float  # half seconds
+    confidence: float
+    warm: bool  # learned, fresh, and no absurd price
+    refused: int = 0  # prices that were none, absurd or out of order
+
+
 class Markout(msgspec.Struct, frozen=True, kw_only=True):
     """Mean signed move of the mid after our fills of one kind; positive is a gain. An error is None of one sample."""
 

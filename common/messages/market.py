@@ -66,6 +66,21 @@ class FeedHealth(Message, frozen=True, kw_only=True):
     reconnects: int = 0
 
 
+class LeaderTop(Message, frozen=True, kw_only=True):
+    """Best prices at another venue, in its own currency: an opinion for estimation, never a price to trade at."""
+
+    coin: str
+    bid: float
+    ask: float
+    received_at: Nanos
+
+
+class LeaderDown(Message, frozen=True, kw_only=True):
+    """The connection to the other venue was lost, or could not be made; made by the driver, never sent."""
+
+    reason: str
+
+
 # --- estimation; what is said once a second is in estimates.py ------------------------------------
 
 
@@ -96,6 +111,8 @@ class Estimate(Message, frozen=True, kw_only=True):
     regime: Regime = Regime.NORMAL
     pull_bids: bool = False  # the mid falls so fast that bids would be run over
     pull_asks: bool = False
+    leader_tilt_bps: float = 0.0  # by which the leader says that `fair_ticks` is about to move
+    leader_at: Nanos = Nanos(0)  # when its price was received; 0 while it says nothing
 
 
 # --- strategy ----------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from common.messages import (
     Book,
     Halt,
     HaltDirectory,
+    LeaderEstimate,
     LedgerCheck,
     LiveOrder,
     LiveOrders,
@@ -41,6 +42,7 @@ Facts: TypeAlias = Mapping[tuple[str, str], Message]  # (topic, coin) -> a servi
 
 STATES: Final = ("HALTED", "DOWN", "STARTING", "RECONCILING", "DEGRADED", "READY")  # worst first
 BYSTANDERS: Final = frozenset({"metrics", "console"})
+COIN_SOURCES: Final = ("market_data", "order_management", "estimation")
 MONEY_DECIMALS: Final = 6
 RESTING: Final = frozenset(
     {OrderState.RESTING, OrderState.PARTIALLY_FILLED, OrderState.MODIFY_PENDING, OrderState.CANCEL_PENDING}
@@ -106,6 +108,8 @@ class CoinStatus(msgspec.Struct, frozen=True, kw_only=True):
     funding: str | None
     foreign_orders: int | None
     position_drift: str | None
+    leader_age_ms: int | None  # as estimation said it last
+    leader_tilt_bps: float | None
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,7 +171,7 @@ def assemble(
             ledger_residual=money(books.residual) if books else None,
         ),
         coins={
-            coin: coin_status(instrument, facts.get("market_data", {}), facts.get("order_management", {}))
+            coin: coin_status(instrument, *(facts.get(name, {}) for name in COIN_SOURCES))
             for coin, instrument in instruments.items()
         },
     )
@@ -183,12 +187,13 @@ def worst(services: Mapping[str, ServiceStatus]) -> str:
     return min(found, key=rank, default="DOWN")
 
 
-def coin_status(instrument: Instrument, market: Facts, orders: Facts) -> CoinStatus:
+def coin_status(instrument: Instrument, market: Facts, orders: Facts, estimates: Facts) -> CoinStatus:
     coin = instrument.coin
     mid = middle(instrument, market)
     position = _last(orders, Position, coin)
     pending = _last(orders, PendingExposure, coin)
     live = _last(orders, LiveOrders, coin)
+    leader = _last(estimates, LeaderEstimate, coin)
 
     def size(lots: Lots | None) -> str | None:
         return None if lots is None else plain(instrument.size(lots))
@@ -212,6 +217,8 @@ def coin_status(instrument: Instrument, market: Facts, orders: Facts) -> CoinSta
         funding=money(position.funding) if position else None,
         foreign_orders=pending.foreign_orders if pending else None,
         position_drift=size(position.drift) if position else None,
+        leader_age_ms=leader.age_ms if leader else None,
+        leader_tilt_bps=leader.tilt_bps if leader else None,
     )
 
 

@@ -15,6 +15,8 @@ COIN_COLUMNS: Final = (
     *("coin", "mid", "bids", "asks", "position", "pending", "worst case", "resting USD", "fills", "realized"),
     *("unrealized", "fees", "funding", "foreign orders"),
 )
+LEADER_COLUMN: Final = "leader"  # shown where a coin has one
+
 COLOURS: Final = {
     "READY": "green",
     "DEGRADED": "yellow",
@@ -84,7 +86,8 @@ def _services(status: Status, details: Mapping[str, str]) -> Table:
 
 
 def _coins(status: Status) -> Table:
-    table = Table(*COIN_COLUMNS)
+    led = any(found.leader_tilt_bps is not None for found in status.coins.values())
+    table = Table(*COIN_COLUMNS, *([LEADER_COLUMN] if led else []))
     for coin, found in status.coins.items():
         table.add_row(
             coin,
@@ -101,12 +104,19 @@ def _coins(status: Status) -> Table:
             found.fees or UNKNOWN,
             found.funding or UNKNOWN,
             UNKNOWN if found.foreign_orders is None else str(found.foreign_orders),
+            *([_leader(found)] if led else []),
         )
     return table
 
 
 def _quotes(quotes: tuple[Quote, ...]) -> str:
     return "\n".join(f"{quote.sz} @ {quote.px}" for quote in quotes) or UNKNOWN
+
+
+def _leader(found: CoinStatus) -> str:
+    if found.leader_tilt_bps is None:
+        return UNKNOWN
+    return f"{found.leader_tilt_bps:+.2f} bps, {_number(found.leader_age_ms, 'ms')} old"
 
 
 def _number(value: float | None, unit: str) -> str:

@@ -12,15 +12,16 @@ import msgspec
 
 from common.config import Settings
 from common.instrument import Instrument, notional
-from common.messages import AssetContext, Book, Fill, LiveOrders, Missed, Position, TopOfBook, Trade, topic
+from common.messages import AssetContext, Book, Fill, LeaderTop, LiveOrders, Missed, Position, TopOfBook, Trade, topic
 from common.price_units import depth_bps
 from common.touch import Touch
-from common.units import Nanos, Side
+from common.units import MILLISECOND, Nanos, Side
 from services.estimation.arrivals import Arrivals
 from services.estimation.attribution import ProfitAndLoss
 from services.estimation.cascade import LEVELS_MIN, CascadeDetector
 from services.estimation.fair_price import fair_ticks
 from services.estimation.flow import OrderFlow, TradeFlow
+from services.estimation.leader import LeaderFollower
 from services.estimation.market_orders import MarketOrder, MarketOrders
 from services.estimation.markouts import Markouts
 from services.estimation.momentum import MomentumGuard
@@ -87,6 +88,7 @@ class CoinEstimators:
         self.refit = Refit(self.cascade)
         self.markouts = Markouts(half_life_s=chosen.markout_half_life_s)
         self.profit_and_loss = ProfitAndLoss()
+        self.leader = follower(settings, instrument.coin)
         self._unwatched_s = 0.0  # by the arrivals
         self.view: View | None = None
         self.funding_per_hour: float | None = None
@@ -103,7 +105,7 @@ class CoinEstimators:
             *(self.volatility, self.stochastic, self.market_orders, self.order_flow, self.trade_flow),
             *(self.vpin, self.guard, self.cascade, self.markouts, self.profit_and_loss),
         ]
-        parts += self.arrivals.values()
+        parts += self.arrivals.values()  # the leader's count is its own: it is not our feed
         return sum(part.refused for part in parts)
 
     # --- the market --------------------------------------------------------------------------------
@@ -138,7 +140,13 @@ class CoinEstimators:
             sigma=self.volatility.volatilities(),
             floor=self.instrument.step(int(mid)) / 2 / mid / GRID_S**0.5,
         )
+        if self.leader is not None:
+            self.leader.on_own(fair, self.view.at)
         return self.view
+
+    def on_leader(self, top: LeaderTop, now: Nanos) -> None:
+        if self.leader is not None:
+            self.leader.on_leader(top.bid, top.ask, min(top.received_at, now))
 
     def on_trade(self, trade: Trade) -> None:
         self.trades += 1
@@ -163,6 +171,8 @@ class CoinEstimators:
         self.cascade.restart()
         self.markouts.restart()
         self.profit_and_loss.restart()
+        if self.leader is not None:
+            self.leader.restart()
 
     def _watch(self, dt_s: float, half_spread_bps: float) -> None:
         self._unwatched_s += dt_s
@@ -203,3 +213,16 @@ class CoinEstimators:
     def on_missed(self, missed: Missed) -> None:
         self.missed += missed.count if missed.topic == TRADE_TOPIC else 0
         self.missed_fills += missed.count if missed.topic == FILL_TOPIC else 0
+
+
+def follower(settings: Settings, coin: str) -> LeaderFollower | None:
+    """Return the estimator of a coin that has a leader."""
+    chosen = settings.leader
+    if chosen is None or coin not in chosen.symbols:
+        return None
+    return LeaderFollower(
+        max_tilt_bps=chosen.max_tilt_bps,
+        weight=chosen.weight,
+        stale=Nanos(chosen.stale_ms * MILLISECOND),
+        half_life_s=chosen.half_life_s,
+    )

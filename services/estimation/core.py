@@ -9,6 +9,8 @@ Rules
   6. Trades and fills that never arrived are counted and said.
   7. Slower estimates follow an Estimate once a second; that of cascades also after every burst.
   8. Fits run in slices of their own, on deadlines, never while a message waits.
+  9. The leader's tilt is part of an Estimate, so that nobody sees it beside a price that has followed already. It is
+     said anew when it has changed by TILT_STEP_BPS, before it gets too old to count, and at once when it is over.
 """
 
 from typing import Final, TypeAlias, assert_never
@@ -19,8 +21,10 @@ from common.instrument import Instrument
 from common.messages import (
     AssetContext,
     Book,
+    Estimate,
     FeedHealth,
     Fill,
+    LeaderTop,
     LiveOrders,
     Missed,
     Position,
@@ -31,13 +35,16 @@ from common.messages import (
     Wake,
 )
 from common.units import SECOND, Nanos
-from services.estimation.coin import CoinEstimators
-from services.estimation.statements import cascade, estimate, every_second
+from services.estimation.coin import CoinEstimators, View
+from services.estimation.statements import cascade, estimate, every_second, leader
 
-Fact: TypeAlias = Missed | Book | TopOfBook | Trade | FeedHealth | AssetContext | Fill | LiveOrders | Position
+Fact: TypeAlias = (
+    Missed | Book | TopOfBook | Trade | LeaderTop | FeedHealth | AssetContext | Fill | LiveOrders | Position
+)
 Inbox: TypeAlias = Wake | Stopping | Fact
 
 SAY_EVERY: Final = Nanos(1 * SECOND)
+TILT_STEP_BPS: Final = 0.05  # finer than any price grid that is worth an answer
 
 
 class CoinEstimation:
@@ -47,6 +54,7 @@ class CoinEstimation:
         self.estimators = CoinEstimators(instrument, settings)
         self._say_at = Nanos(0)
         self._bursts = 0  # that were said
+        self._said: Estimate | None = None  # the last; its tilt is to be taken back in time
         self.feed_reason = "no word of the feed yet"
         self.estimated = False
 
@@ -57,10 +65,14 @@ class CoinEstimation:
                 said = self._on_touch(message, now)
             case Trade():
                 self.estimators.on_trade(message)
+            case LeaderTop():
+                self.estimators.on_leader(message, now)
+                return self.on_lead(now)
             case FeedHealth():
                 self.feed_reason = message.reason
                 if not message.fresh:
                     self.estimators.restart()
+                    self._said = None
             case AssetContext():
                 self.estimators.on_context(message)
             case Fill():
@@ -80,12 +92,41 @@ class CoinEstimation:
         if view is None:
             return []
         self.estimated = True
-        said: list[Effect] = [Send(estimate(self.estimators, view))]
+        said = self._say(view, now)
         if now >= self._say_at:
             self._say_at = Nanos(now + SAY_EVERY)
             said += [Send(slow) for slow in every_second(self.estimators, view)]
+            said += self._leader(now)
             self.estimators.refit.begin(now)
         return said
+
+    def _say(self, view: View, now: Nanos) -> list[Effect]:
+        follower = self.estimators.leader
+        self._said = estimate(self.estimators, view, None if follower is None else follower.belief(now))
+        return [Send(self._said)]
+
+    def _leader(self, now: Nanos) -> list[Effect]:
+        follower = self.estimators.leader
+        coin = self.estimators.instrument.coin
+        return [] if follower is None else [Send(leader(coin, follower, follower.belief(now), now))]
+
+    def on_lead(self, now: Nanos) -> list[Effect]:
+        """Apply rule 9 where no touch did."""
+        follower, view, said = self.estimators.leader, self.estimators.view, self._said
+        if follower is None or view is None or said is None:
+            return []
+        tilt_bps = follower.belief(now).tilt_bps
+        if tilt_bps == 0:
+            return [*self._say(view, now), *self._leader(now)] if said.leader_tilt_bps else []
+        aged = follower.leader_at is not None and 2 * (follower.leader_at - said.leader_at) >= follower.stale
+        moved = abs(tilt_bps - said.leader_tilt_bps) >= TILT_STEP_BPS
+        return self._say(view, now) if moved or aged else []
+
+    @property
+    def lead_ends_at(self) -> Nanos | None:
+        """Return when a tilt that was said is over if the leader stays silent."""
+        follower, said = self.estimators.leader, self._said
+        return follower.stale_at if follower is not None and said is not None and said.leader_tilt_bps else None
 
     def _on_bursts(self) -> list[Effect]:
         view = self.estimators.view
@@ -119,13 +160,13 @@ class Estimation:
             case Wake():
                 for coin in self._coins.values():
                     coin.estimators.refit.work(now)
-                return []
+                return [effect for coin in self._coins.values() for effect in coin.on_lead(now)]
             case _:
                 known = self._coins.get(message.coin)
                 return [] if known is None else known.hear(message, now)
 
     def deadline(self) -> Nanos | None:
-        dues = (coin.estimators.refit.due for coin in self._coins.values())
+        dues = (due for coin in self._coins.values() for due in (coin.estimators.refit.due, coin.lead_ends_at))
         return min((due for due in dues if due is not None), default=None)
 
     @property

@@ -7,20 +7,23 @@ from common.messages import (
     CascadeEstimate,
     Estimate,
     FlowEstimate,
+    LeaderEstimate,
     MarkoutEstimate,
     Message,
     VolatilityEstimate,
 )
-from common.units import Side
+from common.units import MILLISECOND, Nanos, Side
 from services.estimation.coin import CoinEstimators, View
+from services.estimation.leader import LeaderBelief, LeaderFollower
 
 HORIZON_S: Final = 60.0  # of the expected volatility: about as long as an order rests
 PRIOR_SAMPLES: Final = 10.0  # where nothing was seen yet, zero is as good as ten samples
 FUNDING_EVERY_S: Final = 3_600  # the venue pays at each full hour
 
 
-def estimate(coin: CoinEstimators, view: View) -> Estimate:
+def estimate(coin: CoinEstimators, view: View, lead: LeaderBelief | None = None) -> Estimate:
     beliefs = view.sigma
+    leads = lead is not None and lead.tilt_bps != 0
     return Estimate(
         coin=coin.instrument.coin,
         as_of=view.at,
@@ -37,6 +40,25 @@ def estimate(coin: CoinEstimators, view: View) -> Estimate:
         regime=beliefs.regime,
         pull_bids=coin.guard.pulls_bids,
         pull_asks=coin.guard.pulls_asks,
+        leader_tilt_bps=lead.tilt_bps if lead and leads else 0.0,
+        leader_at=(coin.leader.leader_at if coin.leader and leads else None) or Nanos(0),
+    )
+
+
+def leader(coin: str, follower: LeaderFollower, lead: LeaderBelief, now: Nanos) -> LeaderEstimate:
+    at = follower.leader_at
+    return LeaderEstimate(
+        coin=coin,
+        as_of=now,
+        age_ms=None if at is None else (now - at) // MILLISECOND,
+        tilt_bps=lead.tilt_bps,
+        error_bps=lead.error_bps,
+        deviation_bps=lead.deviation_bps,
+        followed=lead.followed,
+        effective_samples=lead.effective_samples,
+        confidence=lead.confidence,
+        warm=lead.warm,
+        refused=follower.refused,
     )
 
 

@@ -10,6 +10,7 @@ Rules
      not again for 5, 10, 20 ... 60 s; the hold-off starts anew when every coin was fresh again.
   6. At each connection the venue's universe is compared with the configured coins: another asset index or size
      grid, or no such coin, is DEGRADED and that coin is never fresh. A failed query is asked again.
+  7. The leader's prices pass by (leader_feed.py) and change nothing of all this, whatever they are.
 """
 
 from typing import Final, TypeAlias, assert_never
@@ -21,6 +22,8 @@ from common.messages import (
     AssetContext,
     Book,
     FeedHealth,
+    LeaderDown,
+    LeaderTop,
     MalformedVenueData,
     QueryFailed,
     ServiceState,
@@ -35,6 +38,7 @@ from common.messages import (
 from common.messages.venue import MetaQuery
 from common.units import MILLISECOND, SECOND, Nanos
 from services.market_data.coin_feed import CoinFeed, Streamed, Verdict
+from services.market_data.leader_feed import LeaderFeed
 
 Inbox: TypeAlias = (
     Wake
@@ -45,6 +49,8 @@ Inbox: TypeAlias = (
     | TopOfBook
     | Trade
     | AssetContext
+    | LeaderTop
+    | LeaderDown
     | MalformedVenueData
     | VenueMeta
     | QueryFailed
@@ -65,6 +71,7 @@ class MarketData:
         self._instruments = settings.instruments()
         self._feeds = {coin: CoinFeed() for coin in self._instruments}
         self._fresh = dict.fromkeys(self._feeds, False)  # as last published
+        self._leader = LeaderFeed(() if settings.leader is None else settings.leader.symbols)
         self._been_fresh = dict.fromkeys(self._feeds, False)
         self._mismatches: dict[str, str] | None = None  # None until the universe was seen
         self._up_at: Nanos | None = None
@@ -86,6 +93,11 @@ class MarketData:
                 return [Exit(0, "stopped as asked")]
             case Book() | TopOfBook() | Trade() | AssetContext():
                 effects += self._on_market(message, now)
+            case LeaderTop():
+                return [Send(top) for top in self._leader.hear(message, now)]
+            case LeaderDown():
+                self._leader.trouble = f"leader: {message.reason}"
+                return []
             case StreamUp():
                 self._up_at = now
                 self._connections += 1
@@ -100,18 +112,14 @@ class MarketData:
                 if message.query_id == self._query_id:
                     self._ask_at = Nanos(now + META_RETRY)
             case Wake():
-                pass
+                effects += [Send(top) for top in self._leader.due(now)]
             case _:
                 assert_never(message)
         return [*effects, *self._question(now), *self._repair(now), *self._health(now)]
 
     def deadline(self) -> Nanos:
         candidates = [self._beat_at]
-        if self._ask_at is not None:
-            candidates.append(self._ask_at)
-        repair_at = self._repair_at()
-        if repair_at is not None:
-            candidates.append(repair_at)
+        candidates += [at for at in (self._ask_at, self._repair_at(), self._leader.due_at) if at is not None]
         candidates += [self._expires_at(feed, Nanos(0)) for coin, feed in self._feeds.items() if self._fresh[coin]]
         return min(candidates)
 
@@ -128,6 +136,8 @@ class MarketData:
         parts = [f"{coin}: {reason}" for coin, reason in self._reasons.items() if reason]
         if self._unasked:
             parts.append(f"{self._unasked} messages of coins that are not configured")
+        if self._leader.trouble:
+            parts.append(self._leader.trouble)
         return "; ".join(parts)
 
     # --- streams -----------------------------------------------------------------------------------

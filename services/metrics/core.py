@@ -29,6 +29,7 @@ from common.messages import (
     FlowEstimate,
     Halt,
     Heartbeat,
+    LeaderEstimate,
     LedgerCheck,
     LiveOrders,
     MarkoutEstimate,
@@ -129,6 +130,7 @@ class MetricsCore:
                 | ArrivalEstimate()
                 | FlowEstimate()
                 | CascadeEstimate()
+                | LeaderEstimate()
                 | MarkoutEstimate()
                 | Attribution()
             ):

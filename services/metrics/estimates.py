@@ -10,6 +10,7 @@ from common.messages import (
     CascadeEstimate,
     Estimate,
     FlowEstimate,
+    LeaderEstimate,
     MarkoutEstimate,
     Regime,
     VolatilityEstimate,
@@ -17,7 +18,15 @@ from common.messages import (
 from common.units import Side
 
 Sample: TypeAlias = tuple[str, tuple[str, ...], Decimal | float | None]
-Slow: TypeAlias = VolatilityEstimate | ArrivalEstimate | FlowEstimate | CascadeEstimate | MarkoutEstimate | Attribution
+Slow: TypeAlias = (
+    VolatilityEstimate
+    | ArrivalEstimate
+    | FlowEstimate
+    | CascadeEstimate
+    | LeaderEstimate
+    | MarkoutEstimate
+    | Attribution
+)
 
 
 def of_estimate(estimate: Estimate, one_tick: float) -> Iterator[Sample]:
@@ -43,6 +52,8 @@ def of_slow(message: Slow) -> Iterator[Sample]:
             yield from _flow(message)
         case CascadeEstimate():
             yield from _cascade(message)
+        case LeaderEstimate():
+            yield from _leader(message)
         case MarkoutEstimate():
             yield from _markouts(message)
         case Attribution():
@@ -103,6 +114,17 @@ def _cascade(said: CascadeEstimate) -> Iterator[Sample]:
     yield "mm_guard_pulls", (coin, Side.BUY.value, "cascade"), said.pull_bids
     yield "mm_guard_pulls", (coin, Side.SELL.value, "cascade"), said.pull_asks
     yield from _quality(coin, "cascade", said.effective_samples, said.confidence, warm=said.warm)
+
+
+def _leader(said: LeaderEstimate) -> Iterator[Sample]:
+    coin = said.coin
+    yield "mm_leader_price_age_seconds", (coin,), None if said.age_ms is None else said.age_ms / 1_000
+    yield "mm_leader_tilt_bps", (coin,), said.tilt_bps
+    yield "mm_leader_error_bps", (coin,), said.error_bps
+    yield "mm_leader_deviation_bps", (coin,), said.deviation_bps
+    yield "mm_leader_followed_share", (coin,), said.followed
+    yield "mm_leader_refused_total", (coin,), said.refused
+    yield from _quality(coin, "leader", said.effective_samples, said.confidence, warm=said.warm)
 
 
 def _markouts(said: MarkoutEstimate) -> Iterator[Sample]:

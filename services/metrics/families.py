@@ -84,6 +84,14 @@ FAMILIES: Final[dict[str, Family]] = {
     "mm_cascade_severity": _gauge(_COIN_SIDE, "0 to 1, by the takers' side"),
     "mm_cascade_ratio": _gauge(_COIN_SIDE, "intensity of sweeping orders over its baseline, stronger side alone"),
     "mm_cascade_size_factor": _gauge(_COIN_SIDE, "0 to 1, for sizes that these takers would run over"),
+    "mm_leader_price_age_seconds": _gauge(_COIN, "age of the other venue's price, as estimation said it last"),
+    "mm_leader_tilt_bps": _gauge(
+        _COIN, "move of our fair price that the other venue foretells; 0 while it says nothing"
+    ),
+    "mm_leader_error_bps": _gauge(_COIN, "standard deviation of what half a second later was not foretold"),
+    "mm_leader_deviation_bps": _gauge(_COIN, "other venue over ours, against its own slow mean"),
+    "mm_leader_followed_share": _gauge(_COIN, "0 to 1: share of such a deviation that our venue makes up"),
+    "mm_leader_refused_total": _counter(_COIN, "prices of the other venue that were none or late"),
     "mm_guard_pulls": _gauge(("coin", "side", "guard"), "1 while a guard wants this side of our quotes pulled"),
     "mm_markout_bps": _gauge(_MARKOUT, "mean move of the mid after our fills, a gain is positive"),
     "mm_markout_error_bps": _gauge(_MARKOUT, "standard error of the mean"),

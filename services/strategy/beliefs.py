@@ -5,7 +5,9 @@ Rules
      confidence (which charges the cold premium).
   2. Adverse selection is what our fills of a side lost, from their price to the mid after `markout_horizon_s`, less one
      standard error: noise costs nothing, and a gain does not narrow.
-  3. Whatever is older than SLOW_AGE_MAX is as if never heard: a premium or a pull cannot outlive its reason.
+  3. The leader's tilt counts for `leader.stale_ms` after its price was received, within `leader.max_tilt_bps`; without
+     the section, never.
+  4. Whatever is older than SLOW_AGE_MAX is as if never heard: a premium or a pull cannot outlive its reason.
 """
 
 from math import isfinite
@@ -21,8 +23,9 @@ from common.messages import (
     MarkoutEstimate,
     VolatilityEstimate,
 )
+from common.sections import Leader
 from common.touch import Touch
-from common.units import SECOND, Nanos, Side
+from common.units import MILLISECOND, SECOND, Nanos, Side
 from services.strategy.market import SIGMA_MAX, Arrival, Market
 
 Slow: TypeAlias = ArrivalEstimate | CascadeEstimate | FlowEstimate | MarkoutEstimate | VolatilityEstimate
@@ -39,7 +42,7 @@ T = TypeVar("T")
 
 
 class Dated(Generic[T]):
-    """A value with the time it was true (rule 3)."""
+    """A value with the time it was true (rule 4)."""
 
     __slots__ = ("_as_of", "_value")
 
@@ -54,8 +57,9 @@ class Dated(Generic[T]):
 class Beliefs:
     """One coin's. What is heard is digested at once, so that asking costs little."""
 
-    def __init__(self, reference: Arrival, markout_horizon_s: int) -> None:
+    def __init__(self, reference: Arrival, markout_horizon_s: int, leader: Leader | None = None) -> None:
         self._reference = reference
+        self._leader = leader
         self._horizon_s = markout_horizon_s
         self._unknown_arrivals = dict.fromkeys(Side, reference)
         self._arrivals = Dated(self._unknown_arrivals)
@@ -101,6 +105,7 @@ class Beliefs:
             imbalance=imbalance,
             funding_per_hour=funding,
             funding_due_s=due_s,
+            leader_bps=self._tilt(estimate, now),
         )
 
     def cascade_pulls(self, side: Side, now: Nanos) -> bool:
@@ -113,6 +118,13 @@ class Beliefs:
         if said is None or said.side is side or not 0 <= said.size_factor <= 1:
             return 1.0
         return said.size_factor
+
+    def _tilt(self, said: Estimate, now: Nanos) -> float:
+        """Rule 3."""
+        chosen, tilt_bps = self._leader, said.leader_tilt_bps
+        if chosen is None or not isfinite(tilt_bps) or now - said.leader_at >= chosen.stale_ms * MILLISECOND:
+            return 0.0
+        return _within(tilt_bps, (-chosen.max_tilt_bps, chosen.max_tilt_bps))
 
     def _arrival(self, said: ArrivalSide) -> Arrival:
         """Rule 1."""

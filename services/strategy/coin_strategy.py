@@ -37,6 +37,7 @@ from common.messages import (
     TopOfBook,
     VolatilityEstimate,
 )
+from common.sections import Leader
 from common.touch import Touch
 from common.units import MICROS_PER_USD, SECOND, Lots, Millis, Nanos, Side
 from services.strategy.beliefs import Beliefs, Slow
@@ -76,7 +77,9 @@ class CoinStrategy:
         self._grid = Grid(
             instrument=instrument, coin=self._coin, strategy=self._strategy, band_bps=settings.risk.price_band_bps
         )
-        self._beliefs = Beliefs(self._setup.arrival, self._strategy.markout_horizon_s)
+        self._beliefs = Beliefs(
+            self._setup.arrival, self._strategy.markout_horizon_s, _leader_of(settings, instrument.coin)
+        )
         self._sweeps = SweepGuard(self._strategy.sweep_fills, Nanos(int(self._strategy.sweep_recovery_s * SECOND)))
         self._shares = TimeShares(boot.started_at)
         self._shares_at = Nanos(boot.started_at + SHARES_EVERY)
@@ -299,6 +302,10 @@ class CoinStrategy:
             bid=self._shares.shares(Side.BUY),
             ask=self._shares.shares(Side.SELL),
         )
+
+
+def _leader_of(settings: Settings, coin: str) -> Leader | None:
+    return settings.leader if settings.leader and coin in settings.leader.symbols else None
 
 
 def _cannot_reduce(least: int) -> Reason:

@@ -36,6 +36,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     imbalance: float = 0.0  # of order flow, mean sizes of the touch, positive upwards
     funding_per_hour: float = 0.0  # what longs pay, fraction
     funding_due_s: float = 0.0
+    leader_bps: float = 0.0  # by which the fair price is about to follow another venue, bounded
 
     @property
     def mid_ticks(self) -> float:

@@ -5,7 +5,7 @@ Rules
   2. Each effect has one owner: fees, markouts, latency, jumps, one-sided flow, cold estimators, risk's Widen.
   3. The sum is bounded once, at the end; the upper bound gives way to what is measured as cost: fee, adverse
      selection, latency and jumps.
-  4. Funding and flow lean both sides as the inventory does, each bounded.
+  4. Funding, flow and the leader's tilt move both sides as the inventory does, each bounded: no spread changes.
 """
 
 from math import exp, isfinite, sqrt, tanh
@@ -66,6 +66,7 @@ def shape(chosen: Strategy, market: Market, distances: Distances, *, widen: bool
         "skew": distances.skew,
         "funding": funding_bps(chosen, market, min(half_spread.values())),
         "flow": chosen.flow_tilt_bps * tanh(market.imbalance),
+        "leader": market.leader_bps,
     }
     return Shape(parts=parts, shifts=shifts, half_spread=half_spread, shift=sum(shifts.values()), cost=cost)
 

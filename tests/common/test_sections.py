@@ -7,7 +7,7 @@ import pytest
 
 from common import config
 from common.errors import ConfigFault
-from common.sections import Alerts, Strategy, largest_shift
+from common.sections import Alerts, Leader, Strategy, largest_shift
 from tests.market import SETTINGS
 
 
@@ -46,3 +46,44 @@ def test_the_start_is_refused() -> None:
     with pytest.raises(ConfigFault, match=r"sim: strategy.full_inventory_shift: 24.0 has no solution"):
         config.parse(text, "sim")
     assert SETTINGS.strategy.model == "glft"
+
+
+def test_leaders() -> None:
+    """Each coin its own, that is configured; only the local venue has one that needs no address."""
+    there = Leader(symbols={"BTC": "btcusdt"}, url="wss://fstream.binance.com")
+    assert list(there.faults({"BTC"}, local=False)) == []
+    here = msgspec.structs.replace(there, url="")
+    assert list(here.faults({"BTC"}, local=True)) == []
+    assert next(iter(here.faults({"BTC"}, local=False))).startswith("url: only the sim profile")
+    assert list(there.faults({"ETH"}, local=True)) == ["symbols.BTC: there is no [coins.BTC]; remove one of the two"]
+    twice = Leader(symbols={"BTC": "btcusdt", "ETH": "btcusdt"})
+    assert next(iter(twice.faults({"BTC", "ETH"}, local=True))).startswith("symbols: two coins have one name")
+    assert next(iter(Leader(symbols={}).faults({"BTC"}, local=True))).startswith("symbols: names no coin")
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ('symbols = {BTC = "btc/usdt"}', "matching regex"),
+        ('url = "http://127.0.0.1:1"', "matching regex"),
+        ('url = "ws://example.com"', "matching regex"),
+        ('url = "wss://example.com/?x"', "matching regex"),
+        ("max_tilt_bps = 20.1", "<= 20.0"),
+        ("max_tilt_bps = 0.0", "> 0.0"),
+        ("weight = 1.1", "<= 1.0"),
+        ("stale_ms = 99", ">= 100"),
+        ("stale_ms = 10001", "<= 10000"),
+        ("half_life_s = 9.0", ">= 10.0"),
+        ("half_life_s = 3601.0", "<= 3600.0"),
+        ("maximum = 1", "unknown field"),
+        ('symbols = {DOGE = "dogeusdt"}', r"leader.symbols.DOGE: there is no \[coins.DOGE\]"),
+    ],
+)
+def test_a_leader_that_cannot_be_followed(line: str, fault: str) -> None:
+    """One error, by the path of the key; the section alone, and an encrypted address, are fine."""
+    text = (Path(__file__).parents[2] / "deploy" / "sim.toml").read_text() + "[leader]\n"
+    good = 'symbols = {BTC = "btcusdt"}\n'
+    for url in ("", "ws://localhost:3001/leader", "ws://127.0.0.1", "wss://fstream.binance.com"):
+        assert config.parse(f'{text}{good}url = "{url}"\n'.encode(), "sim").leader is not None
+    with pytest.raises(ConfigFault, match=fault):
+        config.parse(f"{text}{'' if line.startswith('symbols') else good}{line}\n".encode(), "sim")

@@ -28,11 +28,13 @@ from common.messages import (
 from common.units import Lots, Micros, Millis, Nanos, Side, Ticks
 from services.cli.status import RESTING, STATES, Facts, ServiceStatus, Status, assemble, encode, money, worst
 from tests.services.cli.samples import books, live_order, position, settings
+from tests.services.metrics.estimate_samples import leader
 
 COIN_KEYS: Final = (
     *("mid", "position", "bids", "asks", "pending_bid_exposure", "pending_ask_exposure", "net_pending_change"),
     *("worst_case_max_position", "worst_case_min_position", "realized_pnl", "unrealized_pnl", "fees", "fills"),
     *("resting_bid_notional", "resting_ask_notional", "funding", "foreign_orders", "position_drift"),
+    *("leader_age_ms", "leader_tilt_bps"),
 )
 ACCOUNT_SAID: Final = {
     "equity": "100000",
@@ -117,6 +119,7 @@ def running() -> Status:
             "risk": facts(posture(PostureLevel.NORMAL), account(), AddressBudget(used=7, cap=10_000)),
             "market_data": facts(top(999_990, 1_000_010)),
             "order_management": facts(position(), PENDING, QUOTES, books()),
+            "estimation": facts(leader()),
         },
         halt=HaltDirectory(),
     )
@@ -172,6 +175,8 @@ def test_the_whole_contract() -> None:
                 "funding": "0",
                 "foreign_orders": 2,
                 "position_drift": "0.00000",
+                "leader_age_ms": 250,
+                "leader_tilt_bps": 1.5,
             }
         },
     }

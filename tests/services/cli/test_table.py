@@ -2,17 +2,18 @@
 
 from rich.console import Console
 
-from common.messages import HaltDirectory, HaltFile, LiveOrders
+from common.messages import HaltDirectory, HaltFile, LiveOrders, Message, topic
 from common.units import Side
 from services.cli.status import ServiceStatus, Status, assemble
 from services.cli.table import line, screen
 from tests.services.cli.samples import books, live_order, position, settings
+from tests.services.metrics.estimate_samples import leader
 
 LIVE = LiveOrders(coin="BTC", orders=(live_order(Side.BUY, 999_990),))
 FACTS = {("LiveOrders", "BTC"): LIVE, ("Position", "BTC"): position(), ("LedgerCheck", ""): books()}
 
 
-def seen(*, halted: bool = False) -> Status:
+def seen(*estimates: Message, halted: bool = False) -> Status:
     return assemble(
         settings=settings(),
         endpoints={"metrics": "http://127.0.0.1:9464/metrics"},
@@ -25,7 +26,8 @@ def seen(*, halted: bool = False) -> Status:
                 ("LiveOrders", "BTC"): LIVE,
                 ("Position", "BTC"): position(),
                 ("LedgerCheck", ""): books(),
-            }
+            },
+            "estimation": {(topic(type(estimate)), "BTC"): estimate for estimate in estimates},
         },
         halt=HaltDirectory(files=(HaltFile(name="x", cause="y"),) if halted else ()),
     )
@@ -49,6 +51,12 @@ def test_the_screen_shows_everything() -> None:
     )
     assert "HALTED" not in text
     assert "http://127.0.0.1:9464/metrics" in text
+
+
+def test_a_leader_is_shown_where_there_is_one() -> None:
+    """Its tilt and age; no column without."""
+    assert "leader" not in drawn(seen())
+    assert "+1.50 bps, 250 ms old" in drawn(seen(leader())).replace("\n", " ")
 
 
 def test_a_halt_stands_out() -> None:

@@ -12,6 +12,8 @@ from common.instrument import Instrument
 from common.messages import (
     Book,
     FeedHealth,
+    LeaderDown,
+    LeaderTop,
     MalformedVenueData,
     QueryFailed,
     ServiceState,
@@ -24,10 +26,11 @@ from common.messages import (
     Wake,
 )
 from common.messages.venue import MetaQuery
+from common.sections import Leader
 from common.units import SECOND, Nanos
 from services.market_data.coin_feed import REFUSALS_IN_A_ROW_MAX
 from services.market_data.core import Inbox, MarketData
-from tests.market import BID, BOOT, SETTINGS, book, context, top, trade
+from tests.market import BID, BOOT, SETTINGS, at, book, context, top, trade
 from tests.script import Script
 
 BTC = msgspec.structs.replace(SETTINGS, coins={"BTC": SETTINGS.coins["BTC"]})
@@ -297,3 +300,18 @@ def test_mismatch_of_size_grid_alone() -> None:
     """Rule 6: the size grid is compared too."""
     story = script().at(1).ignore().send(UP, meta(Instrument(coin="BTC", asset=0, size_decimals=4))).ignore()
     assert state(story) is ServiceState.DEGRADED
+
+
+def test_the_leader_passes_by() -> None:
+    """Rule 7: prices go on, conflated; a lost leader is a word in the detail, and no state of the service."""
+    settings = msgspec.structs.replace(BTC, leader=Leader(symbols={"BTC": "btcusdt"}))
+    price = LeaderTop(coin="BTC", bid=1.0, ask=2.0, received_at=at(1))
+    story = script(settings).at(1).ignore().send(UP, meta(), book(1), context(1)).ignore()
+    story.send(price).expect(price)
+    story.send(price, price).expect()
+    story.at(1.019).until(1.02).expect(price)
+    story.send(LeaderDown(reason="closed")).expect()
+    assert (state(story), story.actor.detail) == (ServiceState.READY, "leader: closed")
+    story.send(price).expect()
+    assert story.actor.detail == ""
+    fresh().send(price).expect()  # nobody asked for one

@@ -9,6 +9,7 @@ from common.messages import (
     Attribution,
     CascadeEstimate,
     FlowEstimate,
+    LeaderEstimate,
     Markout,
     MarkoutEstimate,
     Message,
@@ -87,6 +88,22 @@ def cascade() -> CascadeEstimate:
         effective_samples=12.0,
         confidence=0.5,
         warm=True,
+    )
+
+
+def leader(*, age_ms: int | None = 250) -> LeaderEstimate:
+    return LeaderEstimate(
+        coin="BTC",
+        as_of=NOW,
+        age_ms=age_ms,
+        tilt_bps=1.5,
+        error_bps=0.5,
+        deviation_bps=2.0,
+        followed=0.75,
+        effective_samples=80.0,
+        confidence=0.9,
+        warm=True,
+        refused=3,
     )
 
 
@@ -186,6 +203,18 @@ ESTIMATES: Final[list[tuple[Message, Shown]]] = [
             "mm_cascade_size_factor": {("BTC", "buy"): 1.0, ("BTC", "sell"): 0.4},
             "mm_guard_pulls": {("BTC", "buy", "cascade"): 1.0, ("BTC", "sell", "cascade"): 0.0},
             **_quality("cascade", 12.0, 0.5, warm=True),
+        },
+    ),
+    (
+        leader(),
+        {
+            "mm_leader_price_age_seconds": {("BTC",): 0.25},
+            "mm_leader_tilt_bps": {("BTC",): 1.5},
+            "mm_leader_error_bps": {("BTC",): 0.5},
+            "mm_leader_deviation_bps": {("BTC",): 2.0},
+            "mm_leader_followed_share": {("BTC",): 0.75},
+            "mm_leader_refused_total": {("BTC",): 3.0},
+            **_quality("leader", 80.0, 0.9, warm=True),
         },
     ),
     (

@@ -2,7 +2,7 @@
 
 from services.metrics.core import MetricsCore
 from tests.script import Script
-from tests.services.metrics.estimate_samples import MARKOUT, flow, markouts, volatility
+from tests.services.metrics.estimate_samples import MARKOUT, flow, leader, markouts, volatility
 from tests.services.metrics.samples import BTC, estimate
 
 
@@ -15,8 +15,10 @@ def test_a_process_that_is_not_ready_has_no_parameters() -> None:
 
 
 def test_what_is_stale_is_absent() -> None:
-    """VPIN of a minute ago, a markout that no fill has, an error of one sample."""
+    """VPIN of a minute ago, a leader that never spoke, a markout that no fill has, an error of one sample."""
     core = MetricsCore({"BTC": BTC})
+    Script(core).send(leader(), leader(age_ms=None)).expect()
+    assert core.gauges["mm_leader_price_age_seconds"] == {}
     Script(core).send(flow(), flow(vpin=None), markouts(), markouts(error=None, placement_samples=0.0)).expect()
     assert core.gauges["mm_vpin"] == {}
     assert core.gauges["mm_markout_bps"] == {(*MARKOUT, "fill"): 1.5}

@@ -55,6 +55,7 @@ def estimate(
     jump_ratio: float = 1.0,
     pull_bids: bool = False,
     pull_asks: bool = False,
+    tilt: float = 0.0,
 ) -> Estimate:
     return Estimate(
         coin=coin,
@@ -70,6 +71,8 @@ def estimate(
         warm=warm,
         pull_bids=pull_bids,
         pull_asks=pull_asks,
+        leader_tilt_bps=tilt,
+        leader_at=at(seconds),
     )
 
 

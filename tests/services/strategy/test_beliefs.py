@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.sections import Leader
 from common.touch import Touch
 from common.units import Side
 from services.strategy.beliefs import Beliefs, Slow
@@ -55,7 +56,7 @@ def test_adverse_selection_is_a_proven_loss(bps: float, error: float | None, pre
 
 
 def test_old_words_count_no_longer() -> None:
-    """Rule 3: ten seconds, and the premium or the pull is gone."""
+    """Rule 4: ten seconds, and the premium or the pull is gone."""
     words = (arrivals(1, k=0.5), markout(1, -3.0), flow(1, vpin=1.0), volatility(1, fast=1e-3))
     assert believed(*words, seconds=10.9).vpin == 1.0
     assert believed(*words, seconds=11) == believed()
@@ -65,6 +66,19 @@ def test_old_words_count_no_longer() -> None:
     assert (beliefs.size_factor(Side.BUY, at(10.9)), beliefs.size_factor(Side.BUY, at(11))) == (0.5, 1.0)
     assert beliefs.size_factor(Side.SELL, at(2)) == 1.0
     assert not beliefs.cascade_pulls(Side.SELL, at(2))
+
+
+@pytest.mark.parametrize(
+    ("bps", "seconds", "tilt"),
+    [(1.5, 1.0, 1.5), (-1.5, 2.4, -1.5), (1.5, 2.5, 0.0), (9.0, 1.0, 2.0), (-9.0, 1.0, -2.0), (nan, 1.0, 0.0)],
+)
+def test_a_leader_counts_while_it_is_fresh(bps: float, seconds: float, tilt: float) -> None:
+    """Rule 3: for 1.5 s, within 2 bps; to who has no leader it says nothing."""
+    touch, said = Touch.of(top(1)), estimate(1, tilt=bps)
+    for chosen, wanted in ((Leader(symbols={"BTC": "btcusdt"}), tilt), (None, 0.0)):
+        market = Beliefs(REFERENCE, 5, chosen).market(touch, said, at(seconds))
+        assert market is not None
+        assert market.leader_bps == wanted
 
 
 def test_the_process_of_variance_counts_when_ready() -> None:

@@ -91,3 +91,11 @@ def test_flow_tilts() -> None:
     """Both quotes follow the pressure, by a fifth of a bp at most."""
     assert shaped(seen(imbalance=1.0)).shifts["flow"] == pytest.approx(0.2 * tanh(1))
     assert shaped(seen(imbalance=-1e9)).shifts["flow"] == pytest.approx(-0.2)
+
+
+def test_a_leader_moves_both_sides() -> None:
+    """By its tilt, as it is; no half-spread changes."""
+    still, led = shaped(), shaped(seen(leader_bps=1.25))
+    assert led.shifts["leader"] == 1.25
+    assert led.shift == still.shift + 1.25
+    assert led.half_spread == still.half_spread
