@@ -10,11 +10,13 @@ from common.journal import Journal
 from common.messages import Message, NonceRecord
 from common.shell import Parts
 from services.canceller.core import Canceller, Inbox
+from services.canceller.reads import require_room
 from services.canceller.signer import CancelSigner
 
 
 def build(context: process.Context) -> Parts:
     settings = context.settings
+    require_room(settings.budget.canceller, settings.canceller.account_read_ms)
     key = keys.load(
         keys.keystore_path(context.home, "canceller", settings.keys.canceller),
         keys.passphrase_path(context.home, "canceller", settings.keys.canceller),

@@ -4,12 +4,15 @@ Rules
   1. A requested cancel goes out at once when its order is known (requests.py); the rest only when the venue lists it.
   2. What is not ours is never cancelled: the house tag decides. Only a halt that a person asked for with everything
      cancels the orders of others too, by oid.
-  3. risk or order_management silent for the limit: everything of ours is swept (sweep.py), again while it lasts.
+  3. risk or order_management silent for the limit: everything of ours is swept (sweep.py), until nothing signed before
+     can arrive, and again while it lasts, as far as the venue's weight leaves room for another cause.
   4. A firing counts when something of ours rested and the silent service had not announced its stop; the
      `firings_max`-th counted one in 10 minutes latches.
   5. A halt directory that is not empty is swept at once, and again once nothing signed before it can arrive.
   6. Each nonce is above every earlier one and durable before its signature.
-  7. The venue's scheduleCancel is renewed at a third of its horizon while both watched services are heard; where
+  7. A signed action that is never answered renews the socket: one that died in silence must not cost its 30 s.
+  8. A stop sweeps first, however it was asked for: whoever is asked at the same moment may cancel through us.
+  9. The venue's scheduleCancel is renewed at a third of its horizon while both watched services are heard; where
      the venue refuses it, the refusal is shown.
 """
 
@@ -17,7 +20,7 @@ from typing import Final, TypeAlias, assert_never
 
 import msgspec
 
-from common.actor import Ask, Boot, Effect, Exit, Latch, Post, Record, Send, Sign
+from common.actor import Ask, Boot, Effect, Exit, Latch, Post, Reconnect, Record, Send, Sign
 from common.cloid import house_tag
 from common.config import Settings
 from common.messages import (
@@ -50,6 +53,7 @@ from common.messages.venue import AccountQuery, Action, CancelOrders, OpenOrders
 from common.units import MILLISECOND, SECOND, Millis, Nanos
 from common.venue_clock import VenueClock
 from services.canceller.dead_man import DeadMan
+from services.canceller.reads import Reads
 from services.canceller.requests import Requests, Verdict
 from services.canceller.silence import Firings, Silence
 from services.canceller.sweep import Sweep, batches
@@ -77,7 +81,7 @@ Inbox: TypeAlias = (
 WATCHED: Final = ("risk", "order_management")
 PAUSE_UNITS: Final = 4  # we wake every unit; a gap of this many means that this process itself stood still
 POST_LIFE: Final = Nanos(2 * SECOND)  # a cancel that could not leave by then is asked for anew
-LIST_READ: Final = Nanos(15 * SECOND)  # open orders are read this often when nothing fires: four times a minute
+LIST_READ: Final = Nanos(15 * SECOND)  # open orders are read at most this often when nothing fires
 FIRING_GAP: Final = Nanos(2 * SECOND)  # between sweeps while a silence lasts
 HEALTH_AFTER_FIRING: Final = Nanos(5 * SECOND)  # of health, before `firing` is taken back
 
@@ -104,7 +108,8 @@ class Canceller:
         self._silence = Silence(WATCHED, limit, boot.started_at)
         self._nonce = max((row.nonce for row in rows if isinstance(row, NonceRecord)), default=0)
         self._next_id = 0
-        self._requests = Requests(settings, self._tag)
+        self._reads = Reads(settings.budget.canceller)
+        self._requests = Requests(settings, self._tag, self._reads)
         self._sweep: Sweep | None = None
         self._signing: dict[int, Posting] = {}  # by sign id
         self._posting: dict[int, Posting] = {}  # by post id
@@ -147,8 +152,7 @@ class Canceller:
                 release = self._dead_man.release()
                 if release is not None:
                     effects += self._sign(release, Posting(schedule=release), now)
-                if self._sweep is None:
-                    effects.append(Exit(0, "stopped as asked"))
+                self._join_sweep("stopping", now, None)
             case HaltDirectory():
                 effects += self._on_halt(message, now)
             case Heartbeat():
@@ -186,29 +190,35 @@ class Canceller:
         if self._sweep is not None and self._sweep.due(now):
             query_id = self._new_id()
             self._sweep.asked(query_id, now)
-            effects.append(Ask(query_id, OpenOrdersQuery()))
+            effects.append(self._ask(query_id, OpenOrdersQuery(), now))
         if now >= self._account_at:
             self._account_query = self._new_id()
             self._account_at = Nanos(now + self._settings.canceller.account_read_ms * MILLISECOND)
-            effects.append(Ask(self._account_query, AccountQuery()))
+            effects.append(self._ask(self._account_query, AccountQuery(), now))
         if now >= self._list_at:
             self._list_at = Nanos(now + LIST_READ)
-            if self._sweep is None:
-                effects.append(Ask(self._new_id(), OpenOrdersQuery()))
+            if self._sweep is None and self._reads.may_list(now):
+                effects.append(self._ask(self._new_id(), OpenOrdersQuery(), now))
         if now >= self._status_at:
             self._status_at = Nanos(now + self._unit)
             effects += self._renew(now)
             effects.append(Send(self._status()))
         return effects
 
+    def _ask(self, query_id: int, query: AccountQuery | OpenOrdersQuery, now: Nanos) -> Ask:
+        self._reads.asked(query, now)
+        return Ask(query_id, query)
+
     def _watch(self, now: Nanos) -> list[Effect]:
         """Rule 3: sweep while a watched service is silent; rule 4 counts when the sweep sees something."""
         silent = self._silence.silent(now)
-        if silent and self._sweep is None and now >= self._firing_at:
+        again = now >= self._firing_at and self._reads.may_list(now)
+        if silent and self._sweep is None and (again or not self._firing):
             counts = not self._firing and not self._silence.blameless(silent)
+            until = now if self._firing else self._last_arrival(now)
             self._firing = self._firing or f"silent: {', '.join(silent)}"
             self._firing_at = Nanos(now + FIRING_GAP)
-            self._sweep = Sweep(self._firing, counts, empty_reads=1, not_before=now, read_at=now)
+            self._sweep = Sweep(self._firing, counts, empty_reads=1, not_before=until, read_at=now)
         elif silent:
             self._firing = self._firing or f"silent: {', '.join(silent)}"
         elif self._firing and now >= self._firing_at + HEALTH_AFTER_FIRING:
@@ -237,7 +247,7 @@ class Canceller:
             query_id = self._new_id()
             self._requests.asked(query_id, now)
             self._list_at = Nanos(now + LIST_READ)
-            effects.append(Ask(query_id, OpenOrdersQuery()))
+            effects.append(self._ask(query_id, OpenOrdersQuery(), now))
         return effects
 
     def _carry_out(self, request: CancelRequest, verdict: Verdict, now: Nanos) -> list[Effect]:
@@ -261,13 +271,16 @@ class Canceller:
         """Rule 5: sweep now, and not be content before the last order signed earlier has expired."""
         self._halted = directory.halted
         if directory.halted:
-            last_arrival = self._settings.orders.order_expiry_ms + self._settings.orders.margin_ms
             self._join_sweep("halted", now, None)
             assert self._sweep is not None
             self._sweep.empty_reads = 3
             self._sweep.everybodys = any(file.everything for file in directory.files)
-            self._sweep.not_before = Nanos(now + last_arrival * MILLISECOND)
+            self._sweep.not_before = self._last_arrival(now)
         return []
+
+    def _last_arrival(self, now: Nanos) -> Nanos:
+        """Say when nothing signed by now can reach the book any more."""
+        return Nanos(now + (self._settings.orders.order_expiry_ms + self._settings.orders.margin_ms) * MILLISECOND)
 
     # --- answers of the venue ----------------------------------------------------------------------------
 
@@ -334,7 +347,7 @@ class Canceller:
         if posting is None:
             return []
         if isinstance(message, SignFailed):
-            return self._settle(message.sign_id, posting, (), message.reason, now)
+            return self._failed(message.sign_id, posting, message.reason, now)
         self._posting[message.sign_id] = posting
         return [Post(message.sign_id, message.body, Nanos(now + POST_LIFE))]
 
@@ -343,18 +356,24 @@ class Canceller:
         if posting is None:
             return []
         if isinstance(message, PostFailed):
-            return self._settle(message.post_id, posting, (), message.reason, now)
+            renewed = [Reconnect(f"no answer to a signed action: {message.reason}")] if message.sent else []
+            return [*renewed, *self._failed(message.post_id, posting, message.reason, now)]
+        if posting.schedule is not None:
+            self._dead_man.on_answer(posting.schedule, message.error, now)
         texts = tuple(status.text or status.kind for status in message.statuses)
         return self._settle(message.post_id, posting, texts, message.error, now)
+
+    def _failed(self, post_id: int, posting: Posting, reason: str, now: Nanos) -> list[Effect]:
+        if posting.schedule is not None:
+            self._dead_man.on_failure(posting.schedule, reason)
+        return self._settle(post_id, posting, (), reason, now)
 
     def _settle(self, post_id: int, posting: Posting, texts: tuple[str, ...], error: str, now: Nanos) -> list[Effect]:
         """Give one action's outcome to whoever asked for it."""
         outcomes = tuple(
             CancelOutcome(cancel=cancel, status=text) for cancel, text in zip(posting.cancels, texts, strict=False)
         )
-        self._requests.settle(posting.cancels, outcomes)
-        if posting.schedule is not None:
-            self._dead_man.on_answer(posting.schedule, error, now)
+        self._requests.settle(posting.cancels, outcomes, now)
         if posting.request is not None:
             return [self._answer(posting.request, outcomes, error)]
         if posting.sweep and self._sweep is not None:
@@ -366,7 +385,7 @@ class Canceller:
         return []
 
     def _renew(self, now: Nanos) -> list[Effect]:
-        """Rule 7."""
+        """Rule 9."""
         venue_now = self._clock.venue_now(now)
         idle = self._halted or self._stopping or not self._connected or not self._settings.canceller.schedule_cancel
         if idle or venue_now is None or self._silence.silent(now):

@@ -2,9 +2,10 @@
 
 Rules
   1. A cancel goes out when risk announced that order, or when the venue lists it as ours. Others wait for one list
-     that all of them share; lists asked for so are rare, because they are dear.
+     that all of them share; lists are dear, so the room that a sweep may need decides (reads.py).
   2. A cancel whose answer is outstanding is not repeated. A doubtful answer may be asked again, but only so often
-     until the venue lists the order; after "success" it is never sent again, and the same answer is given.
+     until the venue lists the order; after "success" it is not sent again, and the same answer is given, unless a list
+     that was asked for later shows the order all the same.
   3. At most `max_cancels_per_s` cancels a second, and so many at once: one pull of everything fits.
   4. A refused cancel is answered with the reason, one by one: what the others of its request do is not affected.
 """
@@ -20,13 +21,12 @@ from common.config import Settings
 from common.messages import Cancel, CancelOutcome, CancelRequest, VenueOpenOrders
 from common.rate import TokenBucket
 from common.units import SECOND, Nanos
+from services.canceller.reads import Reads
 
 KNOWN_MAX: Final = 20_000  # orders that risk announced or the venue listed; an older one is looked up again
 OUTSTANDING_MAX: Final = Nanos(1_500_000_000)  # then the answer is late; order_management repeats after 2 s
 TRIES_MAX: Final = 5  # between two lists that show the order: then it is not there
 WAITING_MAX: Final = 64  # requests that share the next list; more come from a peer gone mad
-LISTS_PER_S: Final = 4 / 60  # share of the canceller's weight, besides account states and sweeps
-LISTS_BURST: Final = 2
 LIST_WAIT: Final = Nanos(5 * SECOND)  # longer than the venue link's own time-outs: past it the answer is lost
 SUCCESS: Final = "success"
 
@@ -42,7 +42,7 @@ class _Order(msgspec.Struct):
 
     asked_at: Nanos | None = None  # a cancel is outstanding
     tries: int = 0  # since the venue last listed it
-    gone: bool = False
+    gone_at: Nanos | None = None  # when the venue said so
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -55,11 +55,11 @@ class Verdict(msgspec.Struct, frozen=True):
 class Requests:
     """Knows the orders that may be cancelled, and the requests that wait for the venue's list."""
 
-    def __init__(self, settings: Settings, tag: str) -> None:
+    def __init__(self, settings: Settings, tag: str, reads: Reads) -> None:
         per_s = settings.canceller.max_cancels_per_s
         self._tag = tag
         self._rate = TokenBucket(per_second=per_s, burst=per_s)
-        self._lists = TokenBucket(per_second=LISTS_PER_S, burst=LISTS_BURST)
+        self._reads = reads
         self._known: OrderedDict[str, _Order] = OrderedDict()
         self._cloids: dict[int, str] = {}  # by oid, of the last list
         self._waiting: list[tuple[CancelRequest, tuple[Cancel, ...]]] = []
@@ -80,14 +80,14 @@ class Requests:
         if not unknown:
             return verdict
         room = len(self._waiting) < WAITING_MAX
-        if room and (self._listing(now) or self._lists.has(1, now)):
+        if room and (self._listing(now) or self._reads.may_list(now)):
             self._waiting.append((request, unknown))
             return verdict
         return Verdict(verdict.cancels, verdict.refused + _refuse(unknown, UNANNOUNCED))
 
     def wants_list(self, now: Nanos) -> bool:
         """Say whether the venue's list must be asked for, once for all that wait."""
-        return bool(self._waiting) and not self._listing(now) and self._lists.take(1, now)
+        return bool(self._waiting) and not self._listing(now) and self._reads.may_list(now)
 
     def asked(self, query_id: int, now: Nanos) -> None:
         self._query_id, self._queried_at = query_id, now
@@ -98,7 +98,10 @@ class Requests:
         self._cloids = {order.oid: order.cloid for order in ours if order.cloid}
         self.announce(self._cloids.values())
         for cloid in self._cloids.values():
-            self._known[cloid].tries = 0
+            known = self._known[cloid]
+            known.tries = 0
+            if known.gone_at is not None and known.gone_at < listed.asked_at:
+                known.gone_at = None
         if listed.query_id != self._query_id:
             return []
         waiting, self._waiting, self._query_id = self._waiting, [], None
@@ -111,7 +114,7 @@ class Requests:
         waiting, self._waiting, self._query_id = self._waiting, [], None
         return [request for request, _ in waiting]
 
-    def settle(self, cancels: Iterable[Cancel], outcomes: Iterable[CancelOutcome]) -> None:
+    def settle(self, cancels: Iterable[Cancel], outcomes: Iterable[CancelOutcome], now: Nanos) -> None:
         """Take the answer to what was sent, or that none will come."""
         for cancel in cancels:
             order = self._find(cancel)
@@ -119,8 +122,8 @@ class Requests:
                 order.asked_at = None
         for outcome in outcomes:
             order = self._find(outcome.cancel)
-            if order is not None:
-                order.gone = order.gone or outcome.status == SUCCESS
+            if order is not None and outcome.status == SUCCESS:
+                order.gone_at = now
 
     def _find(self, cancel: Cancel) -> _Order | None:
         cloid = cancel.cloid if cancel.cloid is not None else self._cloids.get(cancel.oid or 0)
@@ -152,7 +155,7 @@ class Requests:
 
     def _reason(self, order: _Order, now: Nanos) -> str:
         """Say why a cancel is not sent; "" when it is."""
-        if order.gone:
+        if order.gone_at is not None:
             return SUCCESS
         if order.asked_at is not None and now < order.asked_at + OUTSTANDING_MAX:
             return REPEATED

@@ -135,6 +135,7 @@ def start(home: Home, settings: Settings, lock: IO[str]) -> Run:
             stdin=lock,
             stdout=log,
             stderr=subprocess.STDOUT,
+            umask=0o077,  # logs, locks and databases of all services are their owner's alone
             start_new_session=True,  # a Ctrl-C in the terminal is for `mm`, which stops in order
         )
     lock.seek(0)

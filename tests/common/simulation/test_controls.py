@@ -127,7 +127,7 @@ def test_orders_that_vanish_pull_quotes() -> None:
     """C18: posts that never arrive: unknown orders add up, and nothing more is sent."""
     mesh = quoting()
     mesh.venue.lost_orders = 1.0
-    mesh.run_for(40)
+    mesh.run_for(60)
     assert blocks(mesh).get("C18", 0) >= 1 or posture(mesh).level >= PostureLevel.PULL_QUOTES
     assert mesh.judge.resting() == {}
 

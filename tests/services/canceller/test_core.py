@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common import config
-from common.actor import Ask, Boot, Exit, Latch, Post, Record, Send, Sign, replay
+from common.actor import Ask, Boot, Exit, Latch, Post, Reconnect, Record, Send, Sign, replay
 from common.cloid import house_tag, make_cloid
 from common.messages import (
     Approved,
@@ -36,7 +36,6 @@ from common.messages import (
 from common.messages.venue import ActionStatus, CancelOrders, OpenOrdersQuery, ScheduleCancel, VenueOrder
 from common.units import SECOND, Lots, Millis, Nanos, Side, Ticks
 from services.canceller.core import Canceller, Inbox
-from services.canceller.silence import Silence
 from tests.script import Script
 
 SETTINGS = config.load(Path(__file__).parents[3] / "deploy" / "sim.toml")
@@ -277,7 +276,7 @@ def test_nonces_rise_across_restarts_and_are_recorded_first() -> None:
 
 
 def test_schedule_cancel_is_renewed_while_healthy_and_its_refusal_is_shown() -> None:
-    """Rule 7: the venue's switch is armed at a third of its horizon; a young account is told so."""
+    """Rule 9: the venue's switch is armed at a third of its horizon; a young account is told so."""
     story = Story()
     refusal = "Cannot set scheduled cancel time until enough volume traded. Required: $1000000. Traded: $0."
     scheduled: list[ScheduleCancel] = []
@@ -306,6 +305,20 @@ def test_a_dead_post_is_reported_and_the_sweep_goes_on() -> None:
     story.alive().until(2)
     story.listed(order(OURS))
     assert story.cancelled() == [OURS]
+
+
+@pytest.mark.parametrize(
+    ("sent", "reasons"), [(True, ["no answer to a signed action: no answer in time"]), (False, [])]
+)
+def test_an_unanswered_action_renews_the_socket(sent: bool, reasons: list[str]) -> None:
+    """Rule 7: a connection that died in silence is given up with the first answer that it owes."""
+    story = Story().alive()
+    story.send(request(everything=True))
+    story.listed(order(OURS))
+    assert story.cancelled() == [OURS]
+    (post,) = story.take(Post)
+    story.send(PostFailed(post_id=post.post_id, sent=sent, reason="no answer in time"))
+    assert [effect.reason for effect in story.take(Reconnect)] == reasons
 
 
 def test_an_answer_that_never_comes_does_not_wedge_the_sweep() -> None:
@@ -337,27 +350,18 @@ def test_past_its_deadline_a_request_is_refused() -> None:
     assert story.take(CancelAnswer) == [CancelAnswer(request_id=3, error="past its deadline")]
 
 
-def test_stopping_finishes_the_sweep_first() -> None:
-    """An ordered stop in the middle of a cancel-all must not leave orders."""
+@pytest.mark.parametrize("swept", [True, False])
+def test_stopping_sweeps_first(swept: bool) -> None:
+    """Rule 8: a stop must not leave orders, neither in the middle of a cancel-all nor when all are asked at once."""
     story = Story().alive()
-    story.send(request(everything=True))
+    if swept:
+        story.send(request(everything=True))
     story.send(Stopping())
     assert story.take(Exit) == []
-    story.listed()
+    story.listed(order(OURS))
+    assert story.cancelled() == [OURS]
+    story.posted("success").until(1).listed()
     assert [exit_.code for exit_ in story.take(Exit)] == [0]
-
-
-@given(st.lists(st.tuples(st.sampled_from(["risk", "order_management", "strategy"]), st.integers(0, 50)), max_size=30))
-def test_silence_is_exactly_the_limit(beats: list[tuple[str, int]]) -> None:
-    """A watched service is silent from the limit on, counted from its last word or the start."""
-    silence = Silence(("risk", "order_management"), Nanos(10), Nanos(0))
-    last = {"risk": 0, "order_management": 0}
-    for service, at in sorted(beats, key=lambda pair: pair[1]):
-        silence.hear(beat(service), Nanos(at))
-        if service in last:
-            last[service] = at
-    for now in range(70):
-        assert silence.silent(Nanos(now)) == tuple(name for name in last if now - last[name] >= 10)
 
 
 traffic = st.lists(

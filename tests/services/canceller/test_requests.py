@@ -1,5 +1,6 @@
 """Which requested cancels are sent: both sides of each bound, and that no traffic exceeds them."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -8,6 +9,7 @@ from common.cloid import make_cloid
 from common.messages import Approved, Cancel, CancelOutcome, CancelRequest, VenueOpenOrders
 from common.messages.venue import CancelOrders, OpenOrdersQuery
 from common.units import MILLISECOND, SECOND, Nanos
+from services.canceller.reads import Reads
 from services.canceller.requests import (
     KNOWN_MAX,
     LIST_WAIT,
@@ -30,8 +32,8 @@ MANY = tuple(make_cloid(TAG, 7, 100 + number, 0) for number in range(2 * PER_S))
 DOUBTFUL = "Order was never placed, already canceled, or filled."
 
 
-def requests(*announced: str) -> Requests:
-    made = Requests(SETTINGS, TAG)
+def requests(*announced: str, reads: Reads | None = None) -> Requests:
+    made = Requests(SETTINGS, TAG, reads or Reads(SETTINGS.budget.canceller))
     made.announce(announced)
     return made
 
@@ -48,14 +50,14 @@ def reasons(verdict: Verdict) -> list[str]:
     return [outcome.status for outcome in verdict.refused]
 
 
-def answered(made: Requests, cloid: str, status: str) -> None:
+def answered(made: Requests, cloid: str, status: str, now: Nanos = Nanos(0)) -> None:
     cancel = Cancel(coin="BTC", cloid=cloid)
-    made.settle((cancel,), (CancelOutcome(cancel=cancel, status=status),))
+    made.settle((cancel,), (CancelOutcome(cancel=cancel, status=status),), now)
 
 
-def listed(*cloids: str, query_id: int = 0) -> VenueOpenOrders:
+def listed(*cloids: str, query_id: int = 0, asked_at: Nanos = Nanos(0)) -> VenueOpenOrders:
     orders = tuple(order(cloid, oid) for oid, cloid in enumerate(cloids, 1))
-    return VenueOpenOrders(query_id=query_id, orders=orders, asked_at=Nanos(0))
+    return VenueOpenOrders(query_id=query_id, orders=orders, asked_at=asked_at)
 
 
 def test_a_repeat_waits_for_the_answer_or_for_its_time() -> None:
@@ -76,6 +78,16 @@ def test_what_is_cancelled_is_not_cancelled_again() -> None:
     made.announce((OURS,))
     again = made.judge(request(OURS), at(100))
     assert (sent(again), reasons(again)) == ([], [SUCCESS])
+
+
+@pytest.mark.parametrize(("asked_at", "again"), [(at(5), []), (Nanos(at(5) + 1), [OURS])])
+def test_a_success_that_the_venue_belies_is_tried_again(asked_at: Nanos, again: list[str]) -> None:
+    """Rule 2: an order that is still listed after its cancel had succeeded must not stay for ever."""
+    made = requests(OURS)
+    made.judge(request(OURS), at(4))
+    answered(made, OURS, SUCCESS, at(5))
+    made.on_list(listed(OURS, asked_at=asked_at), at(6))
+    assert sent(made.judge(request(OURS), at(6))) == again
 
 
 def test_a_cancel_in_vain_ends_until_the_venue_shows_the_order() -> None:
@@ -123,19 +135,21 @@ def test_a_list_teaches_oids() -> None:
     assert reasons(made.judge(request(OURS), at(0))) == [REPEATED]
 
 
-def test_lists_are_rare() -> None:
-    """Rule 1: after the burst no list is asked for, and whoever would wait hears so at once."""
-    made = requests()
+def test_lists_leave_room_for_a_sweep() -> None:
+    """Rule 1: where a sweep could lack the weight no list is asked for, and whoever would wait hears so at once."""
+    reads = Reads(SETTINGS.budget.canceller)
+    made = requests(reads=reads)
     asked = 0
     for second in range(120):
         verdict = made.judge(request(OTHER), at(second))
         if made.wants_list(at(second)):
             asked += 1
             made.asked(asked, at(second))
+            reads.asked(OpenOrdersQuery(), at(second))
             made.on_list(listed(query_id=asked), at(second))
         else:
             assert reasons(verdict) == [UNANNOUNCED]
-    assert asked == 2 + 119 * 4 // 60
+    assert asked == 2 * 4  # in each minute 80 of the 150, for the last of them must leave 60
 
 
 def test_a_lost_list_holds_nobody_up() -> None:

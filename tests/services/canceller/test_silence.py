@@ -1,6 +1,8 @@
 """Silence's rules, both sides of its limits, and how many firings are too many."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from common.messages import Heartbeat, ServiceState
 from common.units import SECOND, Nanos
@@ -77,3 +79,16 @@ def test_old_firings_do_not_count(last: int, too_many: bool) -> None:
     firings = Firings(2)
     firings.add(Nanos(0))
     assert firings.add(Nanos(last)) is too_many
+
+
+@given(st.lists(st.tuples(st.sampled_from(["risk", "order_management", "strategy"]), st.integers(0, 50)), max_size=30))
+def test_silence_is_exactly_the_limit(beats: list[tuple[str, int]]) -> None:
+    """A watched service is silent from the limit on, counted from its last word or the start."""
+    silence = Silence(("risk", "order_management"), Nanos(10), Nanos(0))
+    last = {"risk": 0, "order_management": 0}
+    for service, at in sorted(beats, key=lambda pair: pair[1]):
+        silence.hear(beat(service), Nanos(at))
+        if service in last:
+            last[service] = at
+    for now in range(70):
+        assert silence.silent(Nanos(now)) == tuple(name for name in last if now - last[name] >= 10)
