@@ -1,7 +1,7 @@
 """What risk and the canceller say: verdicts, posture, halts, exposure, and their durable decisions."""
 
 from decimal import Decimal
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 import msgspec
 
@@ -66,6 +66,7 @@ class Halt(Message, frozen=True, kw_only=True):
     latched: bool
     contained: bool
     causes: tuple[HaltFile, ...]
+    fates: str = ""  # of the orders that could fill when it began, in one line; HaltReport names each
 
 
 class Approved(Message, frozen=True, kw_only=True):
@@ -177,6 +178,33 @@ class ArmRecord(Message, frozen=True, kw_only=True):
     reason: str
     cleared: tuple[HaltFile, ...]
     at_ms: Millis = Millis(0)  # venue time
+
+
+class Fate(StrEnum):
+    CANCELLED = "cancelled"
+    FILLED = "filled"
+    PARTLY_FILLED = "partially filled"
+    NEVER_ACCEPTED = "never accepted"
+    UNKNOWN = "unknown"
+
+
+class OrderFate(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one order, and what proves it."""
+
+    order: OrderIntent
+    acknowledged: bool  # the venue had shown it when the halt began
+    fate: Fate
+    filled: Lots
+    evidence: str
+
+
+class HaltReport(Message, frozen=True, kw_only=True):
+    """Every order that could fill when a halt began. The newest row of a halt holds."""
+
+    began_ms: Millis  # venue time; 0 where it was unknown
+    halts: tuple[str, ...]  # names of the halt files
+    complete: bool  # contained, and no fate can become known any more
+    fates: tuple[OrderFate, ...]
 
 
 class DayRecord(Message, frozen=True, kw_only=True):

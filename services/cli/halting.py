@@ -103,7 +103,8 @@ def _prove(home: Home, containment: Containment, until: float, *, by_venue: bool
         word = None if by_venue else risk_word(home)
         if word is not None:
             if word.halted and word.latched and word.contained:
-                return "risk has latched it and proved that nothing of ours can arrive or rest"
+                told = f"; {word.fates}, see `mm fates`" if word.fates else ""
+                return f"risk has latched it and proved that nothing of ours can arrive or rest{told}"
             containment.detail = f"risk is at work: latched {word.latched}, contained {word.contained}"
         elif reader is not None and time.monotonic() >= next_look:
             if containment.see(_look(reader)):

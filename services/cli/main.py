@@ -180,6 +180,15 @@ def decisions(
 
 @app.command()
 @ending
+def fates(*, as_json: JsonOption = False, home: HomeOption = HOME) -> int:
+    """Say what became of every order that could fill when the last halt began."""
+    from services.cli.fates import fates as run  # noqa: PLC0415  # see the module's docstring
+
+    return run(_home(home), as_json=as_json)
+
+
+@app.command()
+@ending
 def why(
     coin: Annotated[str | None, typer.Argument(help="All when left out.")] = None,
     *,

@@ -2,7 +2,8 @@
 
 Rules
   1. An alert is a change: a new halt file, a posture that became stricter, a finding that was counted, a canceller that
-     fires, a service that fell silent. What merely lasts is not said again.
+     fires, a service that fell silent, what became of the orders of a contained halt. What merely lasts is not said
+     again.
   2. Repetitions of one alert (same name and subject) within `repeat` are merged: counted, and told with the next one.
   3. What restrained quoting before it was ever normal is a start, and no alert. A restarted counter raises none.
   4. Subjects past the limit push out the oldest: an alert too many is better than memory without end.
@@ -53,6 +54,7 @@ class Alerts:
         self._waiting: list[Alert] = []
         self._levels: dict[str, PostureLevel] = {}  # by coin, "" for all; from the first normal one on
         self._causes: frozenset[str] = frozenset()
+        self._fates = ""
         self._findings: dict[str, int] | None = None
         self._firing = False
         self._heard: dict[str, Nanos] = {}
@@ -99,6 +101,10 @@ class Alerts:
                 text = f"{what} by {file.by or 'unknown'}: {file.cause}; {file.evidence}"
                 self._raise("halt", Severity.CRITICAL, file.name, text, now)
         self._causes = names
+        fates = halt.fates if halt.contained else ""
+        if fates and fates != self._fates:
+            self._raise("fates", Severity.HIGH, fates, f"the halt is contained; {fates}, see `mm fates`", now)
+        self._fates = fates
 
     def _on_level(self, coin: str, level: PostureLevel, causes: tuple[str, ...], now: Nanos) -> None:
         before = self._levels.get(coin)

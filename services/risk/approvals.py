@@ -159,7 +159,7 @@ class Approvals:
     def on_sign_failed(self, waiting: Waiting, failed: SignFailed, now: Nanos) -> list[Effect]:
         """Rule 5."""
         self._facts.decisions.settle(waiting.nonce)
-        self._facts.ledger.retract(waiting.orders, now)
+        self._facts.ledger.retract(waiting.orders, now, "no signature was made")
         return [self._veto_all(waiting, VetoCode.SIGNER, failed.reason)]
 
     def _judge(self, order: OrderIntent, replaces: str | None, epoch: int, now: Nanos) -> Veto | None:

@@ -35,13 +35,14 @@ class Bulletin:
         *,
         contained: bool,
         halted: bool,
+        fates: str,
         prices: bool,
     ) -> list[Effect]:
         """Return what is to be published now; `prices` says that nothing but market data came in."""
         repeat = now >= self.due_at
         if repeat:
             self.due_at = Nanos(now + self._unit)
-        halt = Halt(halted=halted, latched=directory.halted, contained=contained, causes=directory.files)
+        halt = Halt(halted=halted, latched=directory.halted, contained=contained, causes=directory.files, fates=fates)
         effects = self._say("", self._posture(), repeat=repeat) + self._say("", halt, repeat=repeat)
         if repeat or not prices:
             for coin in self._facts.limits:

@@ -53,6 +53,7 @@ from services.risk.approvals import Approvals, Waiting
 from services.risk.bulletin import Bulletin
 from services.risk.duties import Duties
 from services.risk.facts import Facts
+from services.risk.fates import Fates
 from services.risk.flatten import Flatten
 from services.risk.halting import Halting, VerifyArm
 from services.risk.judgement import Judgement
@@ -112,10 +113,12 @@ class Risk:
         agents: Mapping[str, str],
     ) -> None:
         self._facts = Facts(settings, account, started_at=boot.started_at, build=boot.build)
+        self._fates = Fates(self._facts)
         for row in rows:
             self._facts.decisions.restore(row)
             self._facts.losses.restore(row)
             self._facts.ramp.restore(row)
+            self._fates.restore(row)
         for decision in self._facts.decisions.open():
             for order in decision.orders:
                 if order.coin in self._facts.limits:
@@ -136,6 +139,7 @@ class Risk:
             self._watch,
             readiness=self._readiness,
             flatten=self._flatten,
+            fates=self._fates,
         )
         self._now = boot.started_at
         self._pause = settings.liveness.units(PAUSE_UNITS)
@@ -311,5 +315,6 @@ class Risk:
             now,
             contained=self._halting.containment.contained,
             halted=self._halting.halted,
+            fates=self._fates.summary,
             prices=isinstance(message, Book | TopOfBook | AssetContext),
         )

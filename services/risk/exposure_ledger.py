@@ -85,11 +85,21 @@ class ExposureLedger:
         self._activity[order.coin].on_placed(now)
         self._add(Entry(order=order, expires_after=expires_after, noticed_at=now, signed_at=now))
 
-    def retract(self, orders: Iterable[OrderIntent], now: Nanos) -> None:
+    def resume(self, order: OrderIntent, now: Nanos, *, shown: bool) -> Entry:
+        """Count again what an earlier life could not prove; the venue is asked for it by cloid."""
+        entry = self._find(order.cloid)
+        if entry is None:
+            entry = Entry(order=order, expires_after=Millis(0), noticed_at=now, shown=shown, missing=True)
+            entry.expired_at = now
+            self._add(entry)
+        return entry
+
+    def retract(self, orders: Iterable[OrderIntent], now: Nanos, proof: str) -> None:
         """These can never arrive: no signature was made, or their nonce was burnt."""
         for order in orders:
             entry = self._entries[order.coin].get(order.cloid)
             if entry is not None and not entry.shown:
+                entry.word = proof
                 self._change(entry, now, cap=0)
 
     # --- what the venue says -----------------------------------------------------------------------
@@ -260,12 +270,12 @@ class ExposureLedger:
             findings = self._judge(order, status)
         entry.shown, entry.noticed_at = True, now
         entry.missing = meaning(status) not in OPEN
-        entry.oid = order.oid
+        entry.oid, entry.word = order.oid, status
         if meaning(status) in GONE:
             if entry.gone_ms is None:
                 self._activity[order.coin].on_end(order, status, age=Nanos(now - entry.signed_at), now=now)
-            entry.gone_ms = status_ms
-            self._change(entry, now, total=max(0, order.original_lots - order.lots))
+            entry.gone_ms, entry.ended = status_ms, max(0, order.original_lots - order.lots)
+            self._change(entry, now, total=entry.ended)
         return findings
 
     def _judge(self, order: VenueOrder, status: str) -> list[Finding]:
@@ -298,6 +308,7 @@ class ExposureLedger:
         entry.unknown += 1
         if entry.unknown < UNKNOWN_MIN:
             return
+        entry.word = "unknownOid twice after its expiry"
         if entry.shown:  # it was there: what it filled meanwhile is in the next account state
             entry.gone_ms = self._positions[entry.order.coin].snapshot_ms
         else:

@@ -32,6 +32,8 @@ class Entry:
     gone_ms: Millis | None = None  # the venue's time of its end
     expired_at: Nanos | None = None  # when its expiry plus margin was seen to have passed
     unknown: int = 0  # answers "unknownOid" after that
+    word: str = ""  # what was last heard of it: the venue's status, or the proof that it never arrived
+    ended: int | None = None  # lots that it filled in all, by the venue's word of its end
 
     def __post_init__(self) -> None:
         if self.total < 0:

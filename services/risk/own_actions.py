@@ -150,7 +150,7 @@ class OwnActions:
         if isinstance(asked, NoopRequest):
             return [_refused(asked, failed.reason)], []
         if asked and asked.purpose is Purpose.FLATTEN and (decision := self._facts.decisions.settle(asked.nonce)):
-            self._facts.ledger.retract(decision.orders, now)
+            self._facts.ledger.retract(decision.orders, now, "no signature was made")
         coin = asked.coin if asked else ""
         return [], [Finding(kind="signature refused", coin=coin, evidence=failed.reason)]
 
@@ -165,7 +165,7 @@ class OwnActions:
             if posted.error:
                 self._facts.ledger.doubt(orders)
             else:
-                self._facts.ledger.retract(orders, now)
+                self._facts.ledger.retract(orders, now, f"noop with its nonce {action.nonce} accepted")
             return []
         if posted.error:
             if action.purpose is Purpose.CANCEL:

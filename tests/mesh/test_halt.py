@@ -25,14 +25,34 @@ def check_still_halted(mesh: LiveMesh, mark: int) -> None:
     assert mesh.judge.placing(after=mark) == []
 
 
+def check_fates(mesh: LiveMesh, said: str, mark: int) -> None:
+    """Every order that ended since the mark, and was not replaced before the halt, is named with the log's own end."""
+    assert "cancelled" in said
+    assert "see `mm fates`" in said
+    mesh.wait("the report is complete", lambda: mesh.mm("fates").returncode == 0, 5)
+    report = json.loads(mesh.mm("fates", "--json").stdout)
+    began_ms = report["began_ms"]
+    ends = {order.cloid: order for order in mesh.judge.refresh().orders(after=mark)}
+    told = {one["order"]["cloid"]: one for one in report["fates"]}
+    assert {cloid for cloid, order in ends.items() if order.status == "canceled" and order.t > began_ms} <= set(told)
+    for cloid, one in told.items():
+        end = ends.get(cloid)
+        never = end is None or "Rejected" in end.status
+        filled = {fill.cloid for fill in mesh.judge.fills()}
+        kinds = {"filled", "partially filled"} if cloid in filled else {"never accepted" if never else "cancelled"}
+        assert one["fate"] in kinds, (one, end)
+
+
 def test_a_halt_survives_everything_but_the_operators_key() -> None:
     """`mm halt` is contained, and stays so through restarts, kills, down and up, until `mm arm`."""
     with live_mesh() as mesh:
         mesh.wait_ready()
         mesh.wait_quoting()
+        before = mesh.judge.seq
         halted = mesh.mm("halt", "--reason", "drill", "--timeout", "60", timeout_s=120)
         assert halted.returncode == 0, halted.stdout + halted.stderr + mesh.report()
         assert mesh.judge.refresh().resting() == {}
+        check_fates(mesh, halted.stdout, before)
         mark = mesh.judge.seq
         old = mesh.pid("risk")
         assert mesh.mm("restart", "risk").returncode == 0

@@ -64,6 +64,7 @@ def test_help_is_fast_and_complete() -> None:
         "orders",
         "fills",
         "decisions",
+        "fates",
         "why",
         "doctor",
         "record",

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,6 +51,19 @@ def told(alerts: Alerts, *messages: Message, at: float = 0) -> list[tuple[str, S
     for message in messages:
         alerts.hear(message, now)
     return [(alert.name, alert.severity, alert.subject, alert.count) for alert in alerts.take(now)]
+
+
+def test_the_fates_of_a_contained_halt_are_one_alert() -> None:
+    """Rule 1: not before it is contained; again when more is known."""
+    alerts = Alerts()
+    begun, contained = halt("a"), msgspec.structs.replace(halt("a"), contained=True)
+    some, more = (msgspec.structs.replace(contained, fates=text) for text in ("1 unknown", "1 cancelled"))
+    told(alerts, begun)
+    assert told(alerts, msgspec.structs.replace(begun, fates="1 unknown"), contained, at=1) == []
+    assert told(alerts, some, some, more, at=2) == [
+        ("fates", Severity.HIGH, "1 unknown", 1),
+        ("fates", Severity.HIGH, "1 cancelled", 1),
+    ]
 
 
 def test_each_halt_file_is_one_alert() -> None:

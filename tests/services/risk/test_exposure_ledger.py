@@ -201,7 +201,7 @@ def test_retracting_is_for_what_was_never_shown() -> None:
     books = Books()
     books.sign(bid(1, lots=10), bid(2, lots=7))
     books.update(bid(2, lots=7), "open", left=7)
-    books.ledger.retract((bid(1), bid(2), bid(3)), Nanos(2))
+    books.ledger.retract((bid(1), bid(2), bid(3)), Nanos(2), "burnt")
     assert books.bids == 7
 
 
@@ -210,7 +210,7 @@ def test_what_the_venue_lists_again_counts_again() -> None:
     books = Books()
     order = bid(1, lots=10)
     books.sign(order)
-    books.ledger.retract((order,), Nanos(5))
+    books.ledger.retract((order,), Nanos(5), "burnt")
     books.listed(venue_order(order, 9), asked=5, now=6)
     assert books.bids == 0
     assert books.listed(venue_order(order, 9), asked=6, now=7) == []
