@@ -26,10 +26,11 @@ class Side(StrEnum):
     BUY = "buy"
     SELL = "sell"
 
-    @property
-    def sign(self) -> int:
-        """+1 when it adds to the position, -1 when it takes away."""
-        return 1 if self is Side.BUY else -1
+    # Every price is looked up by side: Enum's own hash is a call into Python, and so is a property.
+    __hash__ = str.__hash__
+
+    def __init__(self, name: str) -> None:
+        self.sign: Final = 1 if name == "buy" else -1  # +1 when it adds to the position, -1 when it takes away
 
     @property
     def opposite(self) -> "Side":

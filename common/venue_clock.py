@@ -32,6 +32,7 @@ class _HighestBound:
     _newest: Nanos = Nanos(0)
     _current: int | None = None
     _previous: int | None = None
+    _best: int | None = None  # of both
 
     def add(self, bound: int, now: Nanos) -> None:
         self._turn(now)
@@ -39,10 +40,11 @@ class _HighestBound:
             self._opened = now
         self._newest = now
         self._current = bound if self._current is None else max(self._current, bound)
+        self._best = self._current if self._previous is None else max(self._current, self._previous)
 
     def value(self, now: Nanos) -> int | None:
         self._turn(now)
-        return max((bound for bound in (self._current, self._previous) if bound is not None), default=None)
+        return self._best
 
     def drift_ms(self, now: Nanos) -> int:
         """Return how far the clocks may have drifted apart since the newest value."""
@@ -51,7 +53,8 @@ class _HighestBound:
     def _turn(self, now: Nanos) -> None:
         """Start the next window when this one is over; after a longer silence forget both."""
         while self._opened is not None and now - self._opened >= WINDOW:
-            self._previous, self._current = self._current, None
+            self._best = self._previous = self._current
+            self._current = None
             self._opened = Nanos(self._opened + WINDOW) if self._previous is not None else None
 
 
