@@ -4,7 +4,6 @@ A failing seed is repeated by `WholeMesh(seed)`; everything that happens follows
 """
 
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
@@ -20,11 +19,6 @@ SETTLE_S = (
     40  # a recovery: last expiry and margin, two empty lists, fills, account, posture's hold-off, a cold estimator
 )
 IN_FLIGHT_MAX = Nanos(SECOND)  # a fill of this very moment is not known to us yet
-QUICK = ("order_management",)  # whose death matters most; the others' run with the truths
-
-
-def quick(names: tuple[str, ...]) -> list[Any]:  # of names and pytest's marked ones
-    return [name if name in QUICK else pytest.param(name, marks=pytest.mark.truth) for name in names]
 
 
 def positions_of(mesh: WholeMesh) -> dict[str, Decimal]:
@@ -68,8 +62,8 @@ def test_equal_seeds_give_equal_histories() -> None:
     assert first.simulation.published == second.simulation.published
 
 
-@pytest.mark.parametrize("deaths", [1, pytest.param(3, marks=pytest.mark.truth)])
-@pytest.mark.parametrize("victim", quick(ORDER))
+@pytest.mark.parametrize("deaths", [1, 3])
+@pytest.mark.parametrize("victim", ORDER)
 def test_each_one_may_die_at_any_time(victim: str, deaths: int) -> None:
     """After each crash and restart the mesh quotes again with the venue's positions."""
     mesh = WholeMesh(11).run_for(30)
@@ -83,7 +77,7 @@ def test_each_one_may_die_at_any_time(victim: str, deaths: int) -> None:
     check_truth(mesh)
 
 
-@pytest.mark.parametrize("silent", quick(("risk", "order_management", "strategy", "market_data", "estimation")))
+@pytest.mark.parametrize("silent", ["risk", "order_management", "strategy", "market_data", "estimation"])
 def test_the_frozen_one_leaves_no_quotes(silent: str) -> None:
     """Whoever stops working, what rests is gone within the silence limits plus the venue's answer."""
     mesh = WholeMesh(13).run_for(30)
@@ -142,7 +136,7 @@ def test_a_halt_is_contained_and_survives_every_restart() -> None:
     assert mesh.judge.resting() == {}
 
 
-@pytest.mark.parametrize("everything", [pytest.param(False, marks=pytest.mark.truth), True])
+@pytest.mark.parametrize("everything", [False, True])
 def test_orders_of_others_go_only_when_a_person_asks_for_everything(everything: bool) -> None:
     """A plain halt leaves them alone; with everything they go by oid, after the canceller's restart too."""
     mesh = WholeMesh(19).run_for(30)
@@ -158,9 +152,7 @@ def test_orders_of_others_go_only_when_a_person_asks_for_everything(everything: 
     assert set(mesh.judge.resting()) == (set() if everything else {foreign})
 
 
-@pytest.mark.parametrize(
-    ("requests_left", "placing_max"), [pytest.param(10_000, 1_000, marks=pytest.mark.truth), (3_400, 20), (3_010, 0)]
-)
+@pytest.mark.parametrize(("requests_left", "placing_max"), [(10_000, 1_000), (3_400, 20), (3_010, 0)])
 def test_few_requests_left_slow_quotes_and_spare_cancels(requests_left: int, placing_max: int) -> None:
     """The fewer are left, the longer what rests stays; the last ones belong to cancels, and they pass."""
     mesh = WholeMesh(23, start=False)
