@@ -32,6 +32,13 @@ class Touch(msgspec.Struct, frozen=True, kw_only=True):
     def is_older_than(self, other: "Touch | None") -> bool:
         return other is not None and self.venue_ms < other.venue_ms
 
+    def is_priced_as(self, other: "Touch | None") -> bool:
+        """Say whether both have the same best prices, whatever stands there."""
+        if other is None:
+            return False
+        sides = ((self.bid, other.bid), (self.ask, other.ask))
+        return all(one is other or (one and other and one[0] == other[0]) for one, other in sides)
+
     @property
     def two_sided(self) -> bool:
         """Say whether both sides exist, with positive prices and sizes, and are not crossed or locked."""

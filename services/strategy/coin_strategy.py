@@ -7,7 +7,8 @@ Rules
   2. Sizes shrink in proportion once less than SHRINK_FROM of that limit is left on a side.
   3. A side in the way of a fast price, of a cascade, or just swept, may only reduce the position.
   4. Bids stay below the best ask and asks above the best bid of the newest book: every order is post-only.
-  5. A full state that repeats what is known, and a slow estimate, wait for the next price or the next unit.
+  5. A full state that repeats what is known, and a slow estimate, wait for the next price or the next unit; a top of
+     book at known prices for the estimate that follows it, through which alone its sizes count.
 """
 
 from math import isfinite
@@ -106,8 +107,12 @@ class CoinStrategy:
         """Say whether the target may differ now (rule 5)."""
         known: object = None
         match message:
-            case Book() | TopOfBook():
+            case Book():
                 self._on_touch(message, now)
+            case TopOfBook():
+                known = self._touch
+                self._on_touch(message, now)
+                return self.lacks is not None or self._touch is None or not self._touch.is_priced_as(known)
             case LiveOrders():
                 self._echo.on_orders(message)
                 return False

@@ -50,3 +50,22 @@ def test_age_is_venue_time() -> None:
     assert touch.is_older_than(Touch.of(top(2.001)))
     assert not touch.is_older_than(Touch.of(book(2)))
     assert not touch.is_older_than(None)
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        (top(2, bid_lots=7), True),
+        (book(2), True),
+        (top(1, bid=BID - 1), False),
+        (top(1, ask=ASK + 1), False),
+        (top(1, bid=None), False),
+        (top(1, ask=None), False),
+    ],
+)
+def test_prices_are_compared_without_sizes(other: Book | TopOfBook, *, same: bool) -> None:
+    """Of both sides; an empty side is priced as an empty one alone, and nothing as nothing known."""
+    touch, found = Touch.of(top(1)), Touch.of(other)
+    assert touch.is_priced_as(found) is found.is_priced_as(touch) is same
+    assert found.is_priced_as(found)
+    assert not touch.is_priced_as(None)

@@ -7,7 +7,7 @@ from common.messages import QuoteTarget
 from common.units import Millis, Side
 from services.strategy.core import Inbox
 from services.strategy.reasons import Reason
-from tests.market import book, top
+from tests.market import BID, book, top
 from tests.services.strategy.facts import (
     FRESH,
     LIMIT,
@@ -101,6 +101,13 @@ def test_slow_estimates_wait_for_the_next_price() -> None:
     assert target.components_bps["bid.volatility"] == pytest.approx(-2)
     assert target.components_bps["bid.adverse"] == pytest.approx(-2.5)
     assert target.components_bps["ask.adverse"] == 0
+
+
+def test_sizes_wait_for_their_estimate() -> None:
+    """Rule 5: a top of book at known prices says nothing, whatever else has come; one at another price does at once."""
+    heard = story().ignore().send(volatility(1, ahead=2e-4)).expect()
+    heard.send(top(1, bid_lots=7)).expect()
+    assert last(heard.send(top(1, bid=BID - 10))).components_bps["bid.volatility"] == pytest.approx(-2)
 
 
 def test_a_market_too_wild_for_the_band() -> None:

@@ -144,7 +144,7 @@ def test_estimate_age() -> None:
     """Rule 2: a live book with a dead estimator is not quoted."""
     script = story().ignore().until(2.9).send(top(2.9), posture(), exposure(0))
     assert last(script).bids
-    script.until(3).send(top(3))
+    script.until(3).send(book(3))
     assert reasons(script) == ("stale_estimate", "stale_estimate")
 
 
