@@ -111,6 +111,8 @@ class Risk(Section, frozen=True, kw_only=True):
     max_orders_per_s: Annotated[float, Meta(gt=0, le=1_000)] = 40.0
     orders_burst: Annotated[int, Meta(ge=1, le=10_000)] = 80
     max_depth_share: Annotated[float, Meta(gt=0, le=10)] = 1.0  # one order, of what the thinner side of the book shows
+    # one order, of what the market has traded in the last minute; 20 USD always pass
+    max_volume_share: Annotated[float, Meta(gt=0, le=10)] = 0.1
     max_resting_share: Annotated[float, Meta(gt=0, le=2)] = 1.5  # one side's orders, of the position limit
     max_repeats: Annotated[int, Meta(ge=1, le=1_000)] = 5  # orders of one side, price and size in repeat_window_ms
     repeat_window_ms: Annotated[int, Meta(ge=10, le=60_000)] = 1_000

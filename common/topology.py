@@ -74,7 +74,7 @@ PRODUCER: Final[dict[type[Message], str]] = {
 }
 
 # Risk believes its own socket to the venue, never market_data's copy.
-OWN_FEED: Final[dict[str, frozenset[type[Message]]]] = {"risk": frozenset({Book, TopOfBook, AssetContext})}
+OWN_FEED: Final[dict[str, frozenset[type[Message]]]] = {"risk": frozenset({Book, TopOfBook, Trade, AssetContext})}
 
 # Heartbeats that a service hears. The roster needs all; others hear whom they must act on when silent.
 HEARTBEATS: Final[dict[str, tuple[str, ...]]] = {

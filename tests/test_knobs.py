@@ -114,6 +114,7 @@ IN_THE_MESH: Final[dict[str, tuple[object, dict[str, object]]]] = {
     "risk.max_orders_per_s": (0.5, {"risk.orders_burst": 3}),
     "risk.orders_burst": (3, {}),
     "risk.max_depth_share": (0.01, {}),
+    "risk.max_volume_share": (1e-6, {}),
     "risk.max_resting_share": (0.05, {}),
     "risk.max_repeats": (1, {"risk.repeat_window_ms": 60_000}),
     "risk.soft_limit_share": (0.6, {"risk.max_position_share": 0.008}),

@@ -23,9 +23,8 @@ def market_subscriptions(coins: Iterable[str]) -> tuple[dict[str, object], ...]:
 
 
 def risk_subscriptions(coins: Iterable[str], account: str) -> tuple[dict[str, object], ...]:
-    """Return what the veto needs: price references of its own, and its own view of the account's orders and fills."""
-    feeds = tuple(each for coin in coins for each in _reference_feed(coin))
-    return (*feeds, _user_feed("orderUpdates", account), _user_feed("userFills", account))
+    """Return what the veto needs: market data of its own, and its own view of the account's orders and fills."""
+    return (*market_subscriptions(coins), _user_feed("orderUpdates", account), _user_feed("userFills", account))
 
 
 def user_subscriptions(account: str) -> tuple[dict[str, object], ...]:

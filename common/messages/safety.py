@@ -40,7 +40,7 @@ class Exposure(Message, frozen=True, kw_only=True):
     worst_case_min_position: Lots
     headroom_bid: Lots
     headroom_ask: Lots
-    largest_order: Lots = Lots(0)  # of one order, by value and by what the book shows
+    largest_order: Lots = Lots(0)  # of one order: by value, by what the book shows, by what was traded
 
 
 class Account(Message, frozen=True, kw_only=True):

@@ -65,6 +65,7 @@ CONTROL_OF_CODE: Final[dict[VetoCode, Control]] = {
     VetoCode.PRICE_BAND: Control.PRICE_COLLAR,
     VetoCode.ORDER_NOTIONAL: Control.ORDER_NOTIONAL,
     VetoCode.DEPTH: Control.ORDER_QUANTITY,
+    VetoCode.VOLUME: Control.ORDER_QUANTITY,
     VetoCode.OPEN_ORDERS: Control.OPEN_ORDERS,
     VetoCode.RESTING: Control.OPEN_ORDERS,
     VetoCode.SELF_CROSS: Control.SELF_MATCH,

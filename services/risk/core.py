@@ -44,6 +44,7 @@ from common.messages import (
     StreamFills,
     StreamUp,
     TopOfBook,
+    Trade,
     VenueTime,
     Wake,
 )
@@ -83,6 +84,7 @@ Inbox: TypeAlias = (
     | MalformedVenueData
     | Book
     | TopOfBook
+    | Trade
     | AssetContext
     | OrderUpdates
     | StreamFills
@@ -170,12 +172,15 @@ class Risk:
         if now - self._now >= self._pause:
             self._facts.roster.on_own_pause(now)
         self._now = now
+        if type(message) is Trade:  # many, and nothing follows from one before the next order is judged
+            self._facts.on_trade(message, now)
+            return []
         effects = self._on(message, now)
         return effects + self._routine(message, now)
 
     def _on(self, message: Inbox, now: Nanos) -> list[Effect]:
         match message:
-            case Wake():
+            case Wake() | Trade():
                 return []
             case Book() | TopOfBook() | AssetContext():
                 return self._on_prices(message, now)

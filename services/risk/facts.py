@@ -19,7 +19,7 @@ import msgspec
 from common.cloid import epoch_of, house_tag, is_ours
 from common.config import Settings
 from common.limits_hash import limits_hash
-from common.messages import Fill, OrderIntent, PendingExposure, VenueAccount
+from common.messages import Fill, OrderIntent, PendingExposure, Trade, VenueAccount
 from common.units import MICROS_PER_USD, MILLISECOND, SECOND, Lots, Micros, Nanos, Side, Ticks
 from common.venue_clock import VenueClock
 from services.risk.activity import Activity
@@ -37,6 +37,7 @@ from services.risk.request_budget import RequestBudget
 from services.risk.risk_state import Limits, RiskState, Stream
 from services.risk.roster import Roster
 from services.risk.venue_limits import VenueLimits
+from services.risk.volume import TradedVolume
 
 # How old the last answer to each question may be: four reads.
 READ_AGES: Final = {Kind.ORDERS: Nanos(40 * SECOND), Kind.FILLS: Nanos(120 * SECOND)}
@@ -58,6 +59,7 @@ class Facts:
         self.activity = {coin: Activity(settings.monitors) for coin in self.limits}
         self.feeds = {coin: ReferenceFeed(settings.risk) for coin in self.limits}
         self.clock = VenueClock()
+        self.volumes = {coin: TradedVolume(self.clock) for coin in self.limits}
         self.decisions = Decisions(margin_ms)
         self.ledger = ExposureLedger(self.activity, self.tag, self.decisions, margin_ms)
         self.earnings = Earnings(settings.instruments(), Nanos(settings.risk.reconcile_breach_ms * MILLISECOND))
@@ -102,6 +104,12 @@ class Facts:
         """A sound best bid and offer of the own feed."""
         self.watches[coin].on_touch(bid, ask, now)
         self.activity[coin].on_mid(bid + ask, now)
+
+    def on_trade(self, trade: Trade, now: Nanos) -> None:
+        """A print of the own feed."""
+        volume = self.volumes.get(trade.coin)
+        if volume is not None:
+            volume.on_trade(trade, now)
 
     def on_pending(self, fact: PendingExposure) -> None:
         """Compare order_management's worst case with ours (rule 1)."""
@@ -205,6 +213,7 @@ class Facts:
             open_orders=self.ledger.live_count,
             resting=self.ledger.resting(coin, side, without),
             depth=self.watches[coin].depth,
+            volume=self.volumes[coin].lots(now),
             reducing=self.ledger.reducing(coin, side, without),
             best_bid=best_bid,
             best_ask=best_ask,

@@ -7,7 +7,9 @@ Rules, in the order in which they are asked; the first that fails is the verdict
   3. Posture: Halted and PullQuotes let nothing through; ReduceOnly lets reducing orders through that carry the
      venue's reduce-only flag, all together no more than the position.
   4. Price within the band of mark, of oracle and of the own mid; without fresh references nothing passes.
-  5. Size: at most `max_order_usd` at its own price, and at most its share of what the thinner side of the book shows.
+  5. Size: at most `max_order_usd` at its own price, at most its share of what the thinner side of the book shows, and
+     at most its share of what the market traded in the last minute; what is worth `VOLUME_FREE` is never too much for
+     a market, so a quiet one is quoted with little.
   6. No more than `max_open_orders` of ours may still fill, and those of one side are worth no more than their share.
   7. No order may trade with one of ours.
   8. Position: the worst case that this order's side makes worse stays within `max_position_usd` at the dearest
@@ -32,6 +34,7 @@ from common.units import MICROS_PER_USD, Lots, Micros, Side, Ticks
 from services.risk.references import PPM, References, ppm_floor
 
 PROBE_NOTIONAL: Final = Micros(1_000_000_000 * MICROS_PER_USD)  # no limit of this house is as high
+VOLUME_FREE: Final = Micros(2 * NOTIONAL_MIN)  # room to round above the venue's least
 LOTS_MAX: Final = 1 << 53  # any honest size is far below; larger numbers are a fault of the asker
 
 
@@ -64,6 +67,7 @@ class VetoCode(StrEnum):
     PRICE_BAND = "price_band"
     ORDER_NOTIONAL = "order_notional"
     DEPTH = "depth"
+    VOLUME = "volume"
     OPEN_ORDERS = "open_orders"
     RESTING = "resting"
     SELF_CROSS = "self_cross"
@@ -86,6 +90,7 @@ class CoinLimits(msgspec.Struct, frozen=True, kw_only=True):
     soft_max: Micros  # where sizes have shrunk to nothing; the gate itself asks `position_max`
     resting_max: Micros  # of one side
     depth_ppm: int  # of the lots that the thinner side of the book shows
+    volume_ppm: int  # of the lots that the market traded in the last minute
     leverage: int
 
     @classmethod
@@ -101,6 +106,7 @@ class CoinLimits(msgspec.Struct, frozen=True, kw_only=True):
             soft_max=micros_floor(limits.max_position_usd * settings.risk.soft_limit_share),
             resting_max=micros_floor(limits.max_position_usd * settings.risk.max_resting_share),
             depth_ppm=floor(settings.risk.max_depth_share * PPM),
+            volume_ppm=floor(settings.risk.max_volume_share * PPM),
             leverage=limits.leverage,
         )
 
@@ -128,6 +134,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     open_orders: int  # of ours on the whole account that may still fill
     resting: Micros  # value of ours on the order's side that may still fill, without the one it replaces
     depth: Lots  # that the thinner side of the last book shows
+    volume: Lots  # that the market has traded within the last minute
     reducing: Lots  # leaves of reduce-only orders of ours on the order's side, without the one it replaces
     best_bid: Ticks | None  # of our own orders that may still fill
     best_ask: Ticks | None
@@ -216,6 +223,8 @@ def _size(order: OrderIntent, view: View) -> Veto | None:
         return _veto(order, VetoCode.ORDER_NOTIONAL, f"{worth} of {view.limits.order_max} micro-USD")
     if order.lots > _depth_lots(view):
         return _veto(order, VetoCode.DEPTH, f"{order.lots} lots where the book shows {view.depth}")
+    if order.lots > _volume_lots(view):
+        return _veto(order, VetoCode.VOLUME, f"{order.lots} lots where the last minute traded {view.volume}")
     if view.open_orders >= view.limits.open_orders_max:
         return _veto(order, VetoCode.OPEN_ORDERS, f"{view.open_orders} of ours may still fill")
     if view.resting + worth > view.limits.resting_max:
@@ -225,6 +234,11 @@ def _size(order: OrderIntent, view: View) -> Veto | None:
 
 def _depth_lots(view: View) -> int:
     return view.depth * view.limits.depth_ppm // PPM
+
+
+def _volume_lots(view: View) -> int:
+    assert view.references is not None
+    return max(view.volume * view.limits.volume_ppm // PPM, VOLUME_FREE // view.references.dearest)
 
 
 def _crossing(order: OrderIntent, view: View) -> Veto | None:
@@ -302,10 +316,10 @@ def headroom(side: Side, view: View) -> Lots:
 
 
 def largest_order(view: View) -> Lots:
-    """Return the lots of the largest single order: by value at the dearest reference, and by depth."""
+    """Return the lots of the largest single order: by value at the dearest reference, by depth, and by volume."""
     if view.references is None:
         return Lots(0)
-    return Lots(min(view.limits.order_max // view.references.dearest, _depth_lots(view)))
+    return Lots(min(view.limits.order_max // view.references.dearest, _depth_lots(view), _volume_lots(view)))
 
 
 # --- a gate that proves itself -----------------------------------------------------------------------
@@ -324,6 +338,7 @@ def self_test(limits: CoinLimits) -> str:
         open_orders=0,
         resting=Micros(0),
         depth=Lots(1 << 62),
+        volume=Lots(1 << 62),
         reducing=Lots(0),
         best_bid=None,
         best_ask=None,

@@ -97,6 +97,9 @@ def test_the_smallest_file() -> None:
         ("max_position_usd = 6000", "max_position_usd = 1e9", "$.coins[...].max_position_usd"),
         ("[risk]", "[risk]\nsoft_limit_share = 0.5", "$.risk.soft_limit_share"),  # the hard limit is below twice it
         ("[risk]", "[risk]\nsoft_limit_share = 1.01", "$.risk.soft_limit_share"),
+        ("[risk]", "[risk]\nmax_volume_share = 0", "$.risk.max_volume_share"),
+        ("[risk]", "[risk]\nmax_volume_share = 10.1", "$.risk.max_volume_share"),
+        ("[risk]", "[risk]\nmax_volume_share = nan", "$.risk.max_volume_share"),
         ("[risk]", "[risk]\nmax_repeats = 0", "$.risk.max_repeats"),
         ("[risk]", "[monitors]\nflash_bps = 0\n[risk]", "$.monitors.flash_bps"),
         ("[risk]", "[monitors]\nvelocity_share = 11\n[risk]", "$.monitors.velocity_share"),

@@ -11,8 +11,9 @@ from typing import Final
 from common.errors import PeerFault
 from common.messages import OrderIntent, TimeInForce
 from common.units import Side, Ticks
-from services.cli.drill.stage import TRIP_S_MAX, NotTripped, Stage
+from services.cli.drill.stage import SETTLE_S_MAX, TRIP_S_MAX, NotTripped, Stage
 
+QUIET_USD_MAX: Final = 20.2  # what always passes, at a price above the reference
 TINY_USD: Final = 12.0  # above the venue's least
 BATCH_MAX: Final = 100  # orders that risk takes in one request
 SHY_BPS: Final = 20.0  # below the touch: inside every sane band, and far from a fill
@@ -40,11 +41,23 @@ def order_notional(stage: Stage) -> str:
     return _refused(stage, "C3", ("order_notional",), lambda: [_shy(stage, coin, usd)])
 
 
-def depth(stage: Stage) -> str:
-    """C4: more than its share of what the book shows; drilled with a share that orders of this size can exceed."""
+def quantity(stage: Stage) -> str:
+    """C4: more than its share of what the book shows, drilled with a share that orders of this size can exceed.
+
+    Then a risk that hears no trades: it refuses what a market without trades cannot bear, and little is quoted.
+    """
     coin = stage.coins[0]
     usd = 0.9 * stage.settings.coins[coin].max_order_usd
-    return _refused(stage, "C4", ("depth",), lambda: [_shy(stage, coin, usd)])
+    shown = _refused(stage, "C4", ("depth",), lambda: [_shy(stage, coin, usd)])
+    with stage.fault("freeze_stream", channel="trades"):
+        stage.restart("risk")
+        traded = _refused(stage, "C4", ("volume",), lambda: [_shy(stage, coin, 4 * TINY_USD)], anew=True)
+        stage.until(
+            f"quotes of at most {QUIET_USD_MAX:g} USD",
+            lambda: all(map(stage.log.refresh().quoted, stage.coins)) and stage.log.largest_usd() <= QUIET_USD_MAX,
+            SETTLE_S_MAX,
+        )
+    return f"{shown}; without trades {traded}, and quotes of at most {stage.log.largest_usd():.2f} USD"
 
 
 def message_rate(stage: Stage) -> str:
@@ -204,9 +217,13 @@ def _refused(
     *,
     older: int = 0,
     all_of_them: bool = False,
+    anew: bool = False,
 ) -> str:
-    """Ask until the gate refuses with one of these codes, or with all; then count and look at the venue."""
-    before, seen = stage.blocks(control), dict[str, int]()
+    """Ask until the gate refuses with one of these codes, or with all; then count and look at the venue.
+
+    `anew`: risk has just been started, and counts from zero.
+    """
+    before, seen = 0.0 if anew else stage.blocks(control), dict[str, int]()
 
     def attempt() -> bool:
         seen.clear()

@@ -47,11 +47,11 @@ def version(stage: Stage) -> str:
     before, text = stage.blocks("C26"), stage.home.config.read_text()
     stage.home.config.write_text(f"{text}\n# another version\n")
     try:
-        _restarted(stage, "strategy")
+        stage.restart("strategy")
         evidence = _pulled(stage, "C26", stage.coins[0], since=before)
     finally:
         stage.home.config.write_text(text)
-        _restarted(stage, "strategy")
+        stage.restart("strategy")
     return evidence
 
 
@@ -59,7 +59,7 @@ def request_budget(stage: Stage) -> str:
     """C6: nothing is left of what the venue lets this address send."""
     before = stage.blocks("C6")
     stage.venue.fault("exhaust_budget", left=0)
-    _restarted(stage, "risk")  # it asks at its start; otherwise once a minute
+    stage.restart("risk")  # it asks at its start; otherwise once a minute
     stage.until("C6 counted", lambda: stage.blocks("C6") > 0)
     level = stage.until("restrained", lambda: stage.posture(stage.coins[0]))
     return f"counted {before:g} -> {stage.blocks('C6'):g}; posture {level.name}"
@@ -234,12 +234,6 @@ def _undone(stage: Stage, coin: str) -> Iterator[None]:
         if moved:
             side = "sell" if moved > 0 else "buy"
             stage.venue.fault("manual_trade", coin=coin, side=side, size=f"{abs(moved):f}")
-
-
-def _restarted(stage: Stage, service: str) -> None:
-    done = stage.mm("restart", service)
-    if done.returncode != exits.OK:
-        raise NotTripped(f"mm restart {service} ended with {done.returncode}: {done.stderr.strip()[-200:]}")
 
 
 def _pulled(stage: Stage, control: str, coin: str, *, since: float, seconds_max: float = TRIP_S_MAX) -> str:

@@ -85,7 +85,7 @@ def tightened(settings: config.Settings) -> Changes:
 
 TIGHTENED: Final = Scene(
     {
-        "C4": gate_trials.depth,
+        "C4": gate_trials.quantity,
         "C11": gate_trials.margin,
         "C28": gate_trials.second_limits,
         "C27": mesh_trials.surveillance,

@@ -31,6 +31,7 @@ from common.home import Home
 from common.messages import Heartbeat, Posture, PostureLevel
 from common.units import Ticks
 from common.wiring import CLI, wiring
+from services.cli import exits
 from services.cli.configuration import ROOT, Document, toml_text
 from services.cli.drill.asker import Asker
 from services.cli.drill.venue_log import VenueLog
@@ -111,6 +112,11 @@ class Stage:
             timeout=seconds_max,
             check=False,
         )
+
+    def restart(self, service: str) -> None:
+        done = self.mm("restart", service)
+        if done.returncode != exits.OK:
+            raise NotTripped(f"mm restart {service} ended with {done.returncode}: {done.stderr.strip()[-200:]}")
 
     def signal(self, service: str, number: signal.Signals) -> None:
         os.kill(int(self.home.lock(service).read_text()), number)

@@ -3,6 +3,7 @@
 The venue is the witness: no control has passed because one of our processes says so.
 """
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -48,6 +49,10 @@ class VenueLog:
     def quoted(self, coin: str) -> bool:
         """Say whether both sides of a coin are open."""
         return {order.side for order in self._live.values() if order.coin == coin} == {"A", "B"}
+
+    def largest_usd(self) -> Decimal:
+        """Return the value of the largest order that is open, at its own price."""
+        return max((Decimal(order.px) * Decimal(order.sz) for order in self._live.values()), default=Decimal(0))
 
     def placed(self, after: int) -> int:
         """Count the placing actions that arrived after a line, accepted or not."""

@@ -26,10 +26,10 @@ def test_market() -> None:
 
 
 def test_risk() -> None:
-    """The veto sees prices, orders and fills by itself; it needs no trades."""
+    """The veto sees the market, orders and fills by itself."""
     assert kinds(risk_subscriptions(["BTC", "ETH"], ACCOUNT)) == [
-        *(("l2Book", "BTC", True), ("bbo", "BTC"), ("activeAssetCtx", "BTC")),
-        *(("l2Book", "ETH", True), ("bbo", "ETH"), ("activeAssetCtx", "ETH")),
+        *(("l2Book", "BTC", True), ("bbo", "BTC"), ("activeAssetCtx", "BTC"), ("trades", "BTC")),
+        *(("l2Book", "ETH", True), ("bbo", "ETH"), ("activeAssetCtx", "ETH"), ("trades", "ETH")),
         *(("orderUpdates", ACCOUNT), ("userFills", ACCOUNT)),
     ]
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from common import witness
 from common.messages import Posture, PostureLevel, RiskCounts
 from common.units import Lots
 from tests.common.simulation.whole_mesh import SETTINGS, WholeMesh
@@ -72,6 +73,25 @@ def test_half_a_loss_widens_and_a_loss_ends_trading() -> None:
     fault(mesh, "transfer", usd="-300")
     mesh.run_for(HEARD_S)
     halted_by(mesh, "loss")
+
+
+@pytest.mark.truth
+def test_a_thin_market_is_quoted_with_little() -> None:
+    """C4: no order at the venue was worth more than 20 USD, or a hundredth of what the minute before it had traded."""
+    quiet = msgspec.structs.replace(SETTINGS.venue_sim, trade_rate=0.01)
+    risk = msgspec.structs.replace(SETTINGS.risk, max_volume_share=0.01)
+    mesh = WholeMesh(21, settings=msgspec.structs.replace(SETTINGS, venue_sim=quiet, risk=risk)).run_for(75)
+    trades = [line for line in mesh.venue.lines if isinstance(line, witness.Trade)]
+    little = plenty = 0
+    for order in mesh.judge.orders():
+        usd = Decimal(order.px) * Decimal(order.orig_sz)
+        minute = [line for line in trades if line.coin == order.coin and order.t - 61_000 < line.t <= order.t]
+        traded = sum((Decimal(line.sz) for line in minute), Decimal(0))
+        little += usd <= 20
+        plenty += usd > 200
+        assert usd <= Decimal("20.1") or Decimal(order.orig_sz) <= traded / 100
+    assert little > 3
+    assert plenty > 3
 
 
 @pytest.mark.truth

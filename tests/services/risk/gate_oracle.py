@@ -65,6 +65,9 @@ def _priced(order: OrderIntent, view: View, usd: Decimal, *, buys: bool) -> str 
         return "order_notional"
     if Decimal(order.lots) / Decimal(view.depth or Decimal("1e-9")) * 1_000_000 > view.limits.depth_ppm:
         return "depth"
+    heard = Decimal(view.volume) * view.limits.volume_ppm / 1_000_000
+    if order.lots > heard and _usd(view, max(seen.mark, seen.oracle, -(-seen.mid_twice // 2)), order.lots) > 20:
+        return "volume"
     if view.open_orders + 1 > view.limits.open_orders_max:
         return "open_orders"
     if usd + Decimal(view.resting) / 1_000_000 > Decimal(view.limits.resting_max) / 1_000_000:
@@ -128,7 +131,6 @@ def case(chance: Random) -> tuple[OrderIntent, View]:
     full = 10**9 // ticks  # lots worth 1,000 USD at the order's price
     lots = rarely(chance.choice([0, -5, 10_000_000 // ticks, gate.LOTS_MAX + 1]), max(1, full + chance.randint(-2, 2)))
     side = chance.choice(list(Side))
-    reference = rarely(None, references_near(chance, mark))
     position = chance.choice([0, full, 3 * full, 9 * full]) * chance.choice([1, -1])
     view = View(
         limits=CoinLimits(
@@ -140,9 +142,10 @@ def case(chance: Random) -> tuple[OrderIntent, View]:
             soft_max=Micros(3 * 10**9),
             resting_max=Micros(4 * 10**9 + chance.randint(-1, 1) * full * ticks),
             depth_ppm=chance.choice([10**6, 10**6, 333_333, 5 * 10**6]),
+            volume_ppm=chance.choice([10**6, 10**6, 250_000, 10**7]),
             leverage=chance.choice([1, 3, 10, 50]),
         ),
-        references=reference,
+        references=rarely(None, references_near(chance, mark)),
         level=chance.choice([PostureLevel.NORMAL] * 12 + [PostureLevel.REDUCE_ONLY] * 2 + list(PostureLevel)),
         position=Lots(position),
         worst_max=Lots(position + chance.choice([0, full, 3 * full, 3 * full + 1])),
@@ -150,6 +153,7 @@ def case(chance: Random) -> tuple[OrderIntent, View]:
         open_orders=chance.choice([0, 0, 0, 1, 39, 39, 40]),
         resting=Micros(chance.choice([0, 0, 0, 3 * full * ticks, 3 * full * ticks + 1])),
         depth=Lots(chance.choice([10**12, 10**12, 10**12, max(0, lots), max(0, 3 * lots), max(0, 3 * lots + 1), 0])),
+        volume=Lots(chance.choice([10**12, 10**12, 10**12, max(0, lots), max(0, 4 * lots), max(0, 4 * lots - 1), 0])),
         reducing=Lots(chance.choice([0, 0, 0, full, abs(position) - lots])),
         best_bid=chance.choice([None, None, Ticks(ticks - step), Ticks(ticks), Ticks(ticks + step)]),
         best_ask=chance.choice([None, None, Ticks(ticks - step), Ticks(ticks), Ticks(ticks + step)]),

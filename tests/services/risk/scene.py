@@ -30,6 +30,7 @@ from common.messages import (
     Reconciled,
     ServiceState,
     StreamUp,
+    Trade,
     VenueTime,
     Wake,
 )
@@ -127,6 +128,8 @@ class Scene(PlayedVenue):
         self.silent: set[str] = set()
         self.asker_epoch = ASKER_EPOCH
         self._request_id = 0
+        self._tid = 0
+        self.traded = 10**6  # lots of each coin, a quarter second
 
     # --- time ------------------------------------------------------------------------------------------
 
@@ -190,6 +193,20 @@ class Scene(PlayedVenue):
         self.send(
             AssetContext(coin=coin, mark=mark, oracle=mark, funding=0.0, open_interest=0.0, received_at=at),
             Book(coin=coin, venue_ms=self.venue_ms, bids=levels[0], asks=levels[1], received_at=at),
+            self.trade(coin, ticks, self.traded),
+        )
+
+    def trade(self, coin: str, ticks: int, lots: int) -> Trade:
+        """Somebody buys from somebody."""
+        self._tid += 1
+        return Trade(
+            coin=coin,
+            venue_ms=self.venue_ms,
+            side=Side.BUY,
+            ticks=Ticks(ticks),
+            lots=Lots(lots),
+            tid=self._tid,
+            received_at=self.now,
         )
 
     def ready(self) -> "Scene":

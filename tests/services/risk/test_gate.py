@@ -27,6 +27,7 @@ PLAIN = View(
     open_orders=0,
     resting=Micros(0),
     depth=Lots(10**9),
+    volume=Lots(10**9),
     reducing=Lots(0),
     best_bid=None,
     best_ask=None,
@@ -195,19 +196,22 @@ def test_order_notional(lots: int, expected: str) -> None:
 
 def test_the_order_limit_itself_is_allowed() -> None:
     """Rule 5: exactly 2,000 USD."""
-    assert (
-        code(
-            order(ticks=500_000, lots=4_000),
-            view(references=References(mark=Ticks(500_000), oracle=Ticks(500_000), mid_twice=1_000_000)),
-        )
-        == ""
-    )
+    half = Ticks(500_000)
+    seen = view(references=References(mark=half, oracle=half, mid_twice=2 * half))
+    assert code(order(ticks=half, lots=4_000), seen) == ""
 
 
 @pytest.mark.parametrize(("depth", "expected"), [(1_000, ""), (999, "depth"), (0, "depth")])
 def test_depth(depth: int, expected: str) -> None:
     """Rule 5: an order is no larger than what the thinner side of the book shows."""
     assert code(order(), view(depth=Lots(depth))) == expected
+
+
+@pytest.mark.parametrize(("volume", "lots"), [(10_000, 1_000), (0, 33), (9, 33), (340, 34)])
+def test_volume(volume: int, lots: int) -> None:
+    """Rule 5: a tenth of what the last minute traded; 20 USD at the dearest reference are never too much."""
+    assert code(order(lots=lots), view(volume=Lots(volume))) == ""
+    assert code(order(lots=lots + 1), view(volume=Lots(volume))) == "volume"
 
 
 @pytest.mark.parametrize(("resting", "expected"), [(8_400_000_000, ""), (8_400_000_001, "resting")])
@@ -324,11 +328,16 @@ def test_headroom_ends_at_the_soft_limit(worst: int, room: int) -> None:
     assert code(order(lots=17), view(worst_max=Lots(worst))) == ""
 
 
-@pytest.mark.parametrize(("depth", "lots"), [(10**9, 3_333), (3_000, 3_000), (0, 0)])
-def test_the_largest_order(depth: int, lots: int) -> None:
-    """By value and by what the book shows; without references there is none."""
-    assert largest_order(view(depth=Lots(depth))) == lots
+@pytest.mark.parametrize(
+    ("depth", "volume", "lots"),
+    [(10**9, 10**9, 3_333), (3_000, 10**9, 3_000), (0, 10**9, 0), (10**9, 30_009, 3_000), (33, 0, 33), (20, 0, 20)],
+)
+def test_the_largest_order(depth: int, volume: int, lots: int) -> None:
+    """By value, by what the book shows and by what was traded; without references there is none. It passes itself."""
+    assert largest_order(seen := view(depth=Lots(depth), volume=Lots(volume))) == lots
     assert largest_order(view(references=None)) == 0
+    assert lots == 0 or code(order(lots=lots), seen) == ""
+    assert code(order(lots=lots + 1), seen) != ""
 
 
 def test_limits_fit_a_small_account() -> None:
