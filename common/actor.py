@@ -7,7 +7,8 @@ the tests drive the same object in the same way, so what is tested is what runs.
 Rules for every shell
   1. Effects are performed strictly in list order.
   2. A Record is durable, as journal.sync says, before the next effect. A failed Record drops the rest of
-     the list, writes a halt file, cancels, exits 78.
+     the list, writes a halt file and exits 78: the canceller cancels when it falls silent, and the canceller
+     alone outlives its disk (common/shell.py).
   3. A failed Sign is a veto (`SignFailed`). A failed Send or Post is ordinary: the rest of the list goes
      on, and the actor gets `SendFailed` or `PostFailed` as its next message.
   4. Answers that a shell makes itself (Signed, SignFailed, SendFailed, ...) are the actor's next messages,

@@ -4,9 +4,12 @@ Rules: those of common/actor.py for effects, and
   1. One message at a time; what the shell itself answers (Signed, SendFailed, ...) comes before anything from outside.
   2. The halt directory is read at every heartbeat; a change is delivered as `HaltDirectory`.
   3. Heartbeats come from the loop that does the work, so a wedged actor falls silent.
+  4. A service that `outlives_disk` goes on when its disk takes nothing more: it halts what it can, hears of a halt
+     directory that cannot be read for as long as it lives, and writes no more. Who cancels must not need a disk.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from time import monotonic_ns
@@ -15,6 +18,7 @@ from typing import Any, Final, Protocol, assert_never, get_args
 import msgspec
 
 from common.actor import Actor, Ask, Boot, Effect, Exit, Latch, Post, Reconnect, Record, Send, Sign, Unlatch
+from common.errors import Unrecoverable
 from common.halt import HaltDir
 from common.journal import Journal
 from common.mesh import Mesh
@@ -59,6 +63,7 @@ class Parts(msgspec.Struct, kw_only=True):
     link: Callable[[Callable[[Message], None]], Link] | None = None
     signer: Signer | None = None
     started: Callable[[], None] | None = None  # the service's own shell, once the loop runs
+    outlives_disk: bool = False  # rule 4
 
 
 class Shell:
@@ -97,6 +102,7 @@ class Shell:
         self._timer_at: Nanos | None = None
         self._beat_due = Nanos(0)
         self._halted: HaltDirectory | None = None
+        self._disk_lost = False
         self._end: asyncio.Future[int] | None = None
 
     async def run(self) -> int:
@@ -172,8 +178,7 @@ class Shell:
     def _perform(self, effect: Effect) -> None:
         match effect:
             case Record():
-                assert self._journal, f"{self._service} has no journal"
-                self._journal.append(effect.row, Nanos(monotonic_ns()))
+                self._record(effect)
             case Send(to=""):
                 self._mesh.publish(effect.message)
             case Send():
@@ -192,6 +197,26 @@ class Shell:
             case _:
                 assert_never(effect)
 
+    def _record(self, effect: Record) -> None:
+        assert self._journal, f"{self._service} has no journal"
+        if self._disk_lost:
+            return  # what was refused once is not tried again: an fsync that then succeeds proves nothing
+        try:
+            self._journal.append(effect.row, Nanos(monotonic_ns()))
+        except Unrecoverable as fault:
+            self._lose_disk(fault)
+
+    def _lose_disk(self, fault: Unrecoverable) -> None:
+        """Rule 4; for every other service the end."""
+        if not self._parts.outlives_disk:
+            raise fault
+        self._disk_lost = True
+        self._log.error("disk lost", fault=str(fault))
+        with contextlib.suppress(Unrecoverable):  # the same disk, most likely
+            self._halt.add("disk lost", str(fault), self._service)
+            self.tell_halt()
+        self._look_at_halt()
+
     def _answer(self, message: Message) -> None:
         if type(message).__name__ in self._hears:
             self._inner.append(message)
@@ -209,14 +234,21 @@ class Shell:
 
     def _latch(self, effect: Latch | Unlatch) -> None:
         if isinstance(effect, Latch):
-            self._halt.add(effect.cause, effect.evidence, self._service)
             self._log.error("halt", cause=effect.cause, evidence=effect.evidence)
+            try:
+                self._halt.add(effect.cause, effect.evidence, self._service)
+            except Unrecoverable as fault:
+                self._lose_disk(fault)
             self.tell_halt()
         else:
             self._halt.remove(effect.names)
             self._log.warning("halt files removed", names=effect.names)
-        self._halted = self._halt.read()
+        self._halted = self._read_halt()
         self._answer(self._halted)
+
+    def _read_halt(self) -> HaltDirectory:
+        found = self._halt.read()
+        return msgspec.structs.replace(found, readable=False) if self._disk_lost else found
 
     def _finish(self, code: int, reason: str) -> None:
         if self._end and not self._end.done():
@@ -276,7 +308,7 @@ class Shell:
         )
 
     def _look_at_halt(self) -> None:
-        directory = self._halt.read()
+        directory = self._read_halt()
         if directory != self._halted:
             self._halted = directory
             self.deliver(directory)

@@ -35,6 +35,7 @@ def build(context: process.Context) -> Parts:
             chance=random.Random(context.boot.epoch),
         ),
         signer=CancelSigner(key, settings.venue.network, instruments),
+        outlives_disk=True,
     )
 
 

@@ -9,7 +9,8 @@ Rules
   4. A firing counts when something of ours rested and the silent service had not announced its stop; the
      `firings_max`-th counted one in 10 minutes latches.
   5. A halt directory that is not empty is swept at once, and again once nothing signed before it can arrive.
-  6. Each nonce is above every earlier one and durable before its signature.
+  6. Each nonce is above every earlier one and durable before its signature, or as late as venue time where the disk is
+     lost. A halt directory that cannot be read, a lost disk among them, keeps everybody from quoting.
   7. A signed action that is never answered renews the socket: one that died in silence must not cost its 30 s.
   8. A stop sweeps first, however it was asked for: whoever is asked at the same moment may cancel through us.
   9. The venue's scheduleCancel is renewed at a third of its horizon while both watched services are heard; where
@@ -83,6 +84,7 @@ PAUSE_UNITS: Final = 4  # we wake every unit; a gap of this many means that this
 POST_LIFE: Final = Nanos(2 * SECOND)  # a cancel that could not leave by then is asked for anew
 LIST_READ: Final = Nanos(15 * SECOND)  # open orders are read at most this often when nothing fires
 FIRING_GAP: Final = Nanos(2 * SECOND)  # between sweeps while a silence lasts
+UNREADABLE: Final = "the halt directory cannot be read, or the disk is lost: mend it, then `mm restart canceller`"
 HEALTH_AFTER_FIRING: Final = Nanos(5 * SECOND)  # of health, before `firing` is taken back
 
 
@@ -119,6 +121,7 @@ class Canceller:
         self._read_at: Nanos | None = None
         self._connected = False
         self._halted = False
+        self._blind = ""  # rule 6
         self._stopping = False
         self._firing = ""
         self._firing_at = Nanos(0)
@@ -137,7 +140,7 @@ class Canceller:
 
     @property
     def detail(self) -> str:
-        return self._firing or ("" if self._connected else "no venue socket")
+        return self._firing or self._blind or ("" if self._connected else "no venue socket")
 
     def handle(self, message: Inbox, now: Nanos) -> list[Effect]:
         effects: list[Effect] = []
@@ -178,10 +181,8 @@ class Canceller:
         return effects + self._routine(now)
 
     def deadline(self) -> Nanos | None:
-        due = [self._status_at, self._account_at, self._list_at]
-        if self._sweep is not None:
-            due.append(self._sweep.deadline())
-        return min(due)
+        sweep = [self._sweep.deadline()] if self._sweep is not None else []
+        return min([self._status_at, self._account_at, self._list_at, *sweep])
 
     # --- what is due by the clock --------------------------------------------------------------------
 
@@ -229,7 +230,7 @@ class Canceller:
         return CancellerStatus(
             epoch=self._epoch,
             venue_read_at=self._read_at,
-            firing=self._firing,
+            firing=self._firing or self._blind,
             firings=self._firings.total,
             schedule_cancel=self._dead_man.word,
         )
@@ -270,6 +271,7 @@ class Canceller:
     def _on_halt(self, directory: HaltDirectory, now: Nanos) -> list[Effect]:
         """Rule 5: sweep now, and not be content before the last order signed earlier has expired."""
         self._halted = directory.halted
+        self._blind = "" if directory.readable else UNREADABLE
         if directory.halted:
             self._join_sweep("halted", now, None)
             assert self._sweep is not None

@@ -95,11 +95,18 @@ def home() -> Iterator[Path]:
         yield Path(path)
 
 
-def shell(home: Path, actor: Told, *, journal: Journal | None = None, tape: TapeWriter | None = None) -> Shell:
+def shell(
+    home: Path,
+    actor: Told,
+    *,
+    journal: Journal | None = None,
+    tape: TapeWriter | None = None,
+    outlives_disk: bool = False,
+) -> Shell:
     return Shell(
         service="order_management",
         inbox=Inbox,
-        parts=Parts(actor=actor, signer=Refusing(), link=Answering),
+        parts=Parts(actor=actor, signer=Refusing(), link=Answering, outlives_disk=outlives_disk),
         boot=Boot(epoch=3, started_at=Nanos(0), build="b", pid=1),
         wiring=wirings(home)["order_management"],
         unit=Nanos(SECOND // 20),
@@ -172,6 +179,44 @@ def test_records_are_written_and_a_failed_one_ends_the_process(home: Path) -> No
         saboteur.execute("DROP TABLE records")
     with pytest.raises(Unrecoverable):
         live(lambda: shell(home, Told(lambda _: [Record(BootRecord(epoch=2))]), journal=journal))
+    journal.close()
+
+
+def test_who_cancels_outlives_the_disk(home: Path) -> None:
+    """Rule 4: the list goes on after a lost record and a lost latch, and the actor is halted for good."""
+    journal = Journal(home / "data.sqlite")
+    with closing(sqlite3.connect(home / "data.sqlite")) as saboteur:
+        saboteur.execute("DROP TABLE records")
+
+    def act(message: Message) -> list[Effect]:
+        match message:
+            case HaltDirectory(readable=True):
+                (home / "halt").rmdir()  # as a disk that takes no file
+                return [Record(BootRecord(epoch=1)), Latch("test"), Post(1, b"", Nanos(0))]
+            case Posted(post_id=1):
+                (home / "halt").mkdir()
+                return [Record(BootRecord(epoch=2)), Post(2, b"", Nanos(0))]
+            case Posted():
+                return [Exit(0, "cancelled all the same")]
+            case _:
+                return []
+
+    actor = Told(act)
+    assert live(lambda: shell(home, actor, journal=journal, outlives_disk=True)) == 0
+    assert [message.readable for message in actor.heard if isinstance(message, HaltDirectory)] == [True, False, False]
+    journal.close()
+
+
+def test_a_disk_lost_to_one_halts_the_others(home: Path) -> None:
+    """Rule 4: where only its own journal is broken, the halt is for everybody."""
+    journal = Journal(home / "data.sqlite")
+    with closing(sqlite3.connect(home / "data.sqlite")) as saboteur:
+        saboteur.execute("DROP TABLE records")
+    actor = Told(
+        lambda message: [Record(BootRecord(epoch=1)), Exit(0, "")] if isinstance(message, HaltDirectory) else []
+    )
+    live(lambda: shell(home, actor, journal=journal, outlives_disk=True))
+    assert [file.cause for file in HaltDir(home / "halt").read().files] == ["disk lost"]
     journal.close()
 
 

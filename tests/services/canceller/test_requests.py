@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from common.actor import Ask, Sign
 from common.cloid import make_cloid
-from common.messages import Approved, Cancel, CancelOutcome, CancelRequest, VenueOpenOrders
+from common.messages import Approved, Cancel, CancelAnswer, CancelOutcome, CancelRequest, VenueOpenOrders
 from common.messages.venue import CancelOrders, OpenOrdersQuery
 from common.units import MILLISECOND, SECOND, Nanos
 from services.canceller.reads import Reads
@@ -176,6 +176,14 @@ def test_a_peer_gone_mad_fills_no_memory() -> None:
     assert sent(made.judge(request(OURS), at(0))) == [OURS]
     made.announce(("one more",))
     assert reasons(made.judge(request(OURS), at(0))) == [UNANNOUNCED]
+
+
+def test_past_its_deadline_a_request_is_refused() -> None:
+    """A request that waited in a queue must not act on a world that has moved on."""
+    story = Story().alive()
+    late = CancelRequest(request_id=3, sender="risk", epoch=1, deadline=Nanos(-1), reason="late", everything=True)
+    story.send(late)
+    assert story.take(CancelAnswer) == [CancelAnswer(request_id=3, error="past its deadline")]
 
 
 def test_ten_thousand_requests_a_second_cost_the_account_next_to_nothing() -> None:
