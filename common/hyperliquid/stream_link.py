@@ -3,6 +3,7 @@
 Rules
   1. StreamDown when a connection that had opened is lost; the next is tried at the pace of budget.py, for ever.
   2. A post without a connection fails unsent. Its answer, of whatever kind, is never delivered from inside `post`.
+  3. A redirect is a refusal: what we sign goes to the configured address and nowhere else.
 """
 
 import asyncio
@@ -27,6 +28,13 @@ from common.units import SECOND, Nanos
 FRAME_BYTES_MAX: Final = 4 * 1024 * 1024  # a snapshot of 2,000 fills is about 1 MB
 FRAMES_QUEUED_MAX: Final = 1_024  # read from the socket, not yet taken: a burst of blocks after a stall of ours
 CLOSE_S: Final = 0.5  # for a polite goodbye
+
+
+class _Connect(connect):
+    """Rule 3."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        return exc
 
 
 class StreamLink:
@@ -91,7 +99,7 @@ class StreamLink:
     async def _connect(self) -> ClientConnection | None:
         """Open a socket: no proxy, no compression (the venue has none), and pings are the venue's own kind."""
         try:
-            return await connect(
+            return await _Connect(
                 self._url,
                 open_timeout=self._around.patience.connect_s,
                 close_timeout=CLOSE_S,

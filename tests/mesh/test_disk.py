@@ -1,4 +1,4 @@
-"""A disk that takes nothing more: what rests goes all the same, and nothing is placed until a person has looked."""
+"""A disk that takes nothing more: what rests goes all the same, and a person must look."""
 
 import resource
 import stat

@@ -37,6 +37,19 @@ async def test_refused_upgrades() -> None:
         assert not inbox.unread(StreamDown)
 
 
+@pytest.mark.parametrize("where", ["/ws", "https://127.0.0.1/maintenance", "ws://user@x", "ws://[::1/", "ws://x:port"])
+def test_redirects_are_refusals(where: str) -> None:
+    """Rule 3: nobody is followed anywhere, and no address of a maintenance page ends the process."""
+    found = f"HTTP/1.1 302 Found\r\nLocation: {where}\r\nContent-Length: 0\r\n\r\n".encode()
+
+    async def redirected() -> None:
+        venue = TinyVenue(refuse_upgrades=2, refusal=found)
+        async with linked(venue) as (_, inbox):
+            assert await inbox.next(StreamUp) == StreamUp(connection=1)
+
+    run(redirected())
+
+
 @pytest.mark.parametrize("raw", [b"{", b'{"channel":"l2Book","data":{"coin":"BTC"}}', b"null"])
 def test_malformed_frame(raw: bytes) -> None:
     """Rule 1: it is reported, and the stream goes on."""

@@ -104,10 +104,12 @@ class TinyVenue:
         frame: Callable[[Socket, Json], None] = acknowledge,
         query: Callable[[Json], Json | bytes | None] = lambda _: [],
         refuse_upgrades: int = 0,
+        refusal: bytes = b"",  # of an upgrade, where it is not a bad gateway
     ) -> None:
         self._frame = frame
         self._query = query
         self._refuse = refuse_upgrades
+        self._refusal = refusal or response(b"Bad Gateway", "502 Bad Gateway")
         self.sockets: list[Socket] = []
         self.frames: list[Json] = []
         self.raw: list[bytes] = []
@@ -167,7 +169,7 @@ class TinyVenue:
     async def _serve_socket(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._refuse:
             self._refuse -= 1
-            writer.write(response(b"Bad Gateway", "502 Bad Gateway"))
+            writer.write(self._refusal)
             return
         protocol = ServerProtocol(max_size=None)
         protocol.receive_data(head)
