@@ -7,7 +7,7 @@ Rules
      them grows, up to `PAUSE_MAX` at `RESERVE`: quotes rest longer, they are never widened for it.
   2. At `RESERVE` and below nothing is placed: what is left belongs to cancels.
   3. A refusal for too many requests is a pause too, longer each time until the venue takes an action again.
-  4. A pause keeps what rests. It holds back no pull, no sweep and no repeated cancel: those do not ask here.
+  4. A pause keeps what rests. It holds back no pull, no sweep, no repeated cancel and no exposed order (requote.py).
 """
 
 from dataclasses import dataclass

@@ -7,10 +7,12 @@ Rules
      would not bring it much nearer to its fill (queue_value.py).
   2. An order is kept for one level only, the nearest; the innermost level chooses first.
   3. What is not kept is replaced by a modify where that is safe: it rests and all its fills are counted, the gate lets
-     old and new count together, and its price is not `EXPOSED`. One message then does what takes two, the price is
+     old and new count together, and it is not exposed (rule 4). One message then does what takes two, the price is
      never without an order, and the venue refuses the new one when the old one is gone.
   4. The rest is cancelled at once, asking nobody, unless its cancel or modify is on its way or the venue has not
-     acknowledged it yet.
+     acknowledged it yet. What is exposed does not even wait for a pause (pace.py) to end: an order that is in the way
+     of the market, and one on a side where nothing is wanted, or only what reduces and it is not sent for that. Nor
+     does it wait for risk, which is asked about its modify: what risk signs then is not posted.
   5. Never more orders on a side than the target wants there: an order that is being cancelled, or of which nothing
      is known, may still fill and holds its place. The two orders of a modify hold one: at most one of them rests.
   6. A new order never meets one of ours that may still fill on the other side.
@@ -24,8 +26,8 @@ from common.messages import QuoteLevel
 from common.units import Lots, Side
 from services.order_management.tracked_order import TrackedOrder
 
-# Of the wanted distance from fair: an order nearer than that is in the way of the market. It is cancelled by the
-# canceller at once, for a modify waits for risk first.
+# Of the innermost level's distance from fair: an order nearer than that is in the way of the market. The canceller
+# takes it away at once, for a modify waits for risk first.
 EXPOSED: Final = 0.5
 
 
@@ -50,9 +52,15 @@ class SidePlan:
 
     kept: int = 0
     modifies: tuple[tuple[TrackedOrder, QuoteLevel], ...] = ()
+    exposed: tuple[TrackedOrder, ...] = ()  # to be cancelled whatever the pace
     cancels: tuple[TrackedOrder, ...] = ()
-    replaced: int = 0  # of the cancels: those that make way for a wanted level
+    lacking: int = 0  # wanted levels without a place: what leaves makes way for them
     places: tuple[QuoteLevel, ...] = ()
+
+    @property
+    def jumped(self) -> bool:
+        """True when new orders follow those that are exposed."""
+        return bool(self.exposed) and self.lacking > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,20 +88,27 @@ def plan_side(levels: Sequence[QuoteLevel], state: SideState, tolerance: Toleran
     kept_count = len(levels) - len(wanted)
     crossed = [order.price for order in state.opposite]
     wanted = [level for level in wanted if not _meets(state.side, level, crossed)]
+    asked = [order for order in state.own if order.replaced_by is not None and order.modifiable]
+    exposed = [order for order in (*free, *asked) if _is_exposed(order, levels, state.fair_ticks)]
+    free = [order for order in free if order not in exposed]
     modifies = _pair(wanted, free, state) if state.may_modify else ()
     for order, level in modifies:
         free.remove(order)
         wanted.remove(level)
-    cancels = tuple(order for order in free if not order.unacknowledged)
     successors = {order.replaces for order in state.own}
     room = max(0, len(levels) - sum(order.cloid not in successors for order in state.own))
     return SidePlan(
         kept=kept_count,
         modifies=modifies,
-        cancels=cancels,
-        replaced=min(len(cancels), max(0, len(wanted) - room)),
+        exposed=_cancellable(exposed),
+        cancels=_cancellable(free),
+        lacking=max(0, len(wanted) - room),
         places=tuple(wanted[:room]),
     )
+
+
+def _cancellable(orders: Iterable[TrackedOrder]) -> tuple[TrackedOrder, ...]:
+    return tuple(order for order in orders if not order.unacknowledged)
 
 
 def _untouched(order: TrackedOrder) -> bool:
@@ -119,6 +134,12 @@ def _nearest(
 
 def _further(order: TrackedOrder, level: QuoteLevel) -> bool:
     return (level.ticks - order.price) * order.side.sign > 0
+
+
+def _is_exposed(order: TrackedOrder, levels: Iterable[QuoteLevel], fair_ticks: float) -> bool:
+    """Return whether it is in the way of the market, or on a side where nothing like it is wanted."""
+    like = [abs(level.ticks - fair_ticks) for level in levels if level.reduce_only == order.reduce_only]
+    return not like or (fair_ticks - order.price) * order.side.sign < EXPOSED * min(like)
 
 
 def _pair(

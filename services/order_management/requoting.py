@@ -3,9 +3,12 @@
 Rules
   1. Cancels go to the canceller at once and ask nobody; at most one such request of a coin is in flight.
   2. Modifies go before new orders (placing.py). What cannot be asked for now is planned anew after the answer.
+     Where a side of a coin jumped, and its orders are cancelled before new ones are placed, the other side goes with
+     it: one cancel and one placing action in place of a cancel, a modify and a placing action. That costs the address
+     a request more an order, so it is not done where requests are short (pace.py).
   3. A modify counts old and new: it is asked for only where the position limit leaves room for both.
-  4. While the pace (pace.py) asks for a pause, resting orders are kept as they are, and what is missing is placed;
-     where it keeps the rest of the budget for cancels, nothing is placed or modified.
+  4. While the pace (pace.py) asks for a pause, resting orders are kept as they are unless they are exposed, and what
+     is missing is placed; where it keeps the rest of the budget for cancels, nothing is placed or modified.
   5. Every decision is counted: kept, modified, replaced by cancel and place, placed, cancelled.
 """
 
@@ -49,22 +52,30 @@ class Requoting:
         modifies: list[Wanted] = []
         for coin in coins:
             cancels: list[TrackedOrder] = []
-            for side in Side:
-                plan = self._plan(coin, side, now)
+            for side, plan in self._plans(coin, now).items():
                 places += [Wanted(coin, side, level) for level in plan.places]
                 modifies += [Wanted(coin, side, level, order) for order, level in plan.modifies if changes]
                 self._desk.count("requote.keep", plan.kept)
-                if changes and not self._cancelling.requoting(coin):
-                    cancels += plan.cancels
-                    self._desk.count("requote.replace", plan.replaced)
-                    self._desk.count("requote.cancel", len(plan.cancels) - plan.replaced)
+                if not self._cancelling.requoting(coin):
+                    leaving = plan.exposed + plan.cancels if changes else plan.exposed
+                    replaced = min(len(leaving), plan.lacking)
+                    cancels += leaving
+                    self._desk.count("requote.replace", replaced)
+                    self._desk.count("requote.cancel", len(leaving) - replaced)
             effects += self._cancelling.cancel(cancels, "requote", now, requoted=coin)
         asked = self._placing.ask(places if self._pace.places else [], modifies, now)
-        if effects or (asked and modifies):
+        if changes and (effects or (asked and modifies)):
             self._pace.moved(now)
         return effects + asked
 
-    def _plan(self, coin: str, side: Side, now: Nanos) -> SidePlan:
+    def _plans(self, coin: str, now: Nanos) -> dict[Side, SidePlan]:
+        """Rule 2."""
+        plans = {side: self._plan(coin, side, now) for side in Side}
+        if self._pace.pause or not any(plan.jumped for plan in plans.values()):
+            return plans
+        return {side: self._plan(coin, side, now, jumped=True) for side in Side}
+
+    def _plan(self, coin: str, side: Side, now: Nanos, *, jumped: bool = False) -> SidePlan:
         fair = self._gate.target(coin).fair_ticks
         state = SideState(
             side=side,
@@ -72,7 +83,7 @@ class Requoting:
             own=self._desk.store.side(coin, side),
             opposite=self._desk.store.side(coin, side.opposite),
             spare=self._spare(coin, side, fair),
-            may_modify=self._pace.places and not self._placing.held(coin, side, now),
+            may_modify=not jumped and self._pace.places and not self._placing.held(coin, side, now),
         )
         return plan_side(self._gate.levels(coin, side), state, self._tolerance, self._queue)
 

@@ -16,7 +16,7 @@ COINS = ("BTC", "ETH")
 COST_RATIO_MAX = 1.1
 ATTEMPTS = 3
 MEMORY_SLOPE_MAX = 1_000_000  # bytes for 100,000 orders
-JUMP_ACTIONS_MAX = 3
+JUMP_ACTIONS_MAX = 2
 RISK, CANCELLER = "0xrisk", "0xcanceller"
 
 

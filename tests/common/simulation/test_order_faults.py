@@ -8,14 +8,17 @@ Rules
 """
 
 from collections.abc import Callable
+from decimal import Decimal
+from math import inf
 
 import pytest
 from msgspec.structs import replace
 
 from common import config
-from common.messages import Exposure, FillRecord, LiveOrders, Message, Position
-from common.units import MILLISECOND, SECOND, Millis
+from common.messages import AddressBudget, Exposure, FillRecord, LiveOrders, Message, Position, QuoteTarget
+from common.units import MILLISECOND, SECOND, Millis, Side
 from common.witness_check import check
+from services.order_management.requote import EXPOSED
 from services.replay.venue_link import EPOCH_MS
 from services.venue_sim.faulty_venue import FaultyVenue
 from tests.common.simulation.whole_mesh import SETTINGS, WholeMesh
@@ -27,6 +30,7 @@ SETTLED_S = 30  # from the start until both coins are quoted on both sides
 ORPHAN_MS_MAX = 10_000
 FAST_S_MAX = 300
 KILLS = 12
+LEFT = 4_000  # of the requests that the venue lets us send: between two requotes are seven seconds then
 PATIENCE_S = 40  # until all is equal again: the longest hold and a recovery
 # what many requotes and many faults would set off, and what is not on trial here
 PATIENT = replace(
@@ -85,6 +89,20 @@ class Trial:
     def quotes(self) -> bool:
         """Say whether something rests in every coin; one side may be at its limit."""
         return {order.coin for order in self.mesh.judge.resting().values()} == set(SETTINGS.coins)
+
+    def exposed(self) -> set[int]:
+        """Return the oids that rest nearer to fair than the innermost wanted order of their side should, by far."""
+        found = set()
+        for oid, order in self.mesh.judge.resting().items():
+            target = self.last(QuoteTarget, order.coin)
+            assert isinstance(target, QuoteTarget)
+            side = Side.BUY if order.side == "B" else Side.SELL
+            levels = target.bids if side is Side.BUY else target.asks
+            wanted = min((abs(level.ticks - target.fair_ticks) for level in levels), default=inf)
+            ticks = SETTINGS.instrument(order.coin).ticks(Decimal(order.px))
+            if (target.fair_ticks - ticks) * side.sign < EXPOSED * wanted:
+                found.add(oid)
+        return found
 
     def accepted(self) -> int:
         return len({order.oid for order in self.mesh.judge.orders()})
@@ -203,6 +221,25 @@ def test_fill_before_ack(plain: Trial) -> None:
     plain.run_for(30)
     assert plain.struck() >= 1
     plain.check()
+
+
+def test_a_pause_exposes_nothing() -> None:
+    """With few requests left requotes pause for seconds; what the market comes to meet is cancelled all the same."""
+    trial = Trial(replace(PLAIN, venue_sim=replace(PLAIN.venue_sim, scenario="volatile")), 34)
+    exposed: set[int] = set()
+    times = 0
+    while trial.mesh.simulation.now < 150 * SECOND:
+        trial.mesh.leave_requests(LEFT)
+        trial.mesh.run_for(0.5)
+        said = trial.last(AddressBudget, "")
+        assert isinstance(said, AddressBudget)
+        if said.cap - said.used > LEFT:  # risk reads it once a minute
+            continue
+        before, exposed = exposed, trial.exposed()
+        assert not before & exposed, trial.mesh.states()
+        times += len(exposed)
+    assert times >= 1
+    trial.check()
 
 
 def test_killed_again_and_again() -> None:

@@ -64,6 +64,10 @@ class WholeMesh:
         """The account has sent so many actions before."""
         self.venue.venue.exchange._floor.accounts[ACCOUNT].budget.used += requests
 
+    def leave_requests(self, requests: int) -> None:
+        """The account may send so many actions more, whatever it earns by trading."""
+        self.venue.venue.exchange._floor.accounts[ACCOUNT].budget.leave(requests)
+
     def refused(self, text: str) -> list[str]:
         """Return the venue's refusals that say so."""
         verdicts = (line for line in self.venue.lines if isinstance(line, witness.Verdict))

@@ -59,15 +59,13 @@ def test_ladder_rests() -> None:
     assert not world.core._desk.counts.get("cancels")
 
 
-def test_a_move_is_one_cancel_and_one_modify() -> None:
-    """Rule 2: what the market comes to meet is cancelled at once, what it left behind is modified in one action."""
+def test_a_jump_is_one_cancel_and_one_placing_action() -> None:
+    """Rule 2: what rests is cancelled at once, and each of it is followed as soon as it is proven gone."""
     world = quoted()
     world.shift = 1
     world.signals()
-    assert [len(request.cancels) for request in world.cancels] == [3, 3]
-    (request,) = world.requests
-    assert not isinstance(request, NoopRequest)
-    assert (len(request.places), len(request.modifies)) == (0, 3)
+    assert [len(request.cancels) for request in world.cancels] == [6, 6]
+    assert not world.requests
     world.advance(400)
     assert len(world.cancels) == 2, "a cancel under way is not repeated"
     while world.requests:

@@ -175,10 +175,11 @@ class OrderMachine(RuleBasedStateMachine):
         else:
             self.world.venue.end(order.oid, "marginCanceled")
 
-    @rule(step=st.sampled_from((-1, 1)), fault=st.sampled_from(HANDED_OVER), prompt=st.booleans())
+    @rule(step=st.sampled_from((-1, 0, 0, 1)), fault=st.sampled_from(HANDED_OVER), prompt=st.booleans())
     def market_moves(self, step: int, fault: Fault | None, prompt: bool) -> None:
         """New targets: modifies, cancels and places are asked for; a message may not get out of the house."""
         self.world.shift += step
+        self.world.wider ^= not step
         self.world.fault = fault
         self.world.signals()
         while prompt and self.world.requests:

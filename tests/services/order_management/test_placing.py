@@ -19,7 +19,7 @@ from common.messages import (
     TransitionRecord,
 )
 from common.messages.orders import OrderState as S
-from common.messages.venue import ActionStatus
+from common.messages.venue import ActionStatus, OrderStatusQuery
 from common.units import Lots, Nanos
 from tests.services.order_management.model_venue import Body
 from tests.services.order_management.parts import posture, seconds, target
@@ -42,10 +42,10 @@ def asked() -> tuple[World, ApprovalRequest]:
 
 
 def changed() -> tuple[World, ApprovalRequest]:
-    """A quiet world whose target moved up: the bids are to be modified; the asks are cancelled."""
+    """A quiet world whose spread grew: all six orders of a coin are to be modified, and nothing is cancelled."""
     world = quoted()
-    world.shift = 1
-    world.signals()
+    world.wider = 1
+    world.send(world.target("BTC"))
     request = world.requests.pop()
     assert isinstance(request, ApprovalRequest)
     return world, request
@@ -54,6 +54,12 @@ def changed() -> tuple[World, ApprovalRequest]:
 def old_states(world: World, request: ApprovalRequest) -> set[S]:
     found = [world.core._desk.store.find(modify.old_cloid, None) for modify in request.modifies]
     return {order.state for order in found if order is not None}
+
+
+def asks_about(world: World, request: ApprovalRequest) -> bool:
+    """Say whether the venue is asked for each order that was to be modified."""
+    asked_for = {ask.query.cloid for _, ask, _ in world.asks if isinstance(ask.query, OrderStatusQuery)}
+    return {modify.old_cloid for modify in request.modifies} <= asked_for
 
 
 def states(world: World, request: ApprovalRequest) -> set[S]:
@@ -244,8 +250,8 @@ def test_modifies_are_asked_as_one() -> None:
     """Rule 1: one request and one intent each, that names what it replaces; nothing is pending until it is posted."""
     world, request = changed()
     assert not request.places
-    assert len(request.modifies) == 3
-    rows = [row for row in world.journal if isinstance(row, IntentRecord)][-3:]
+    assert len(request.modifies) == 6
+    rows = [row for row in world.journal if isinstance(row, IntentRecord)][-6:]
     assert [(row.order, row.replaces) for row in rows] == [(one.order, one.old_cloid) for one in request.modifies]
     assert old_states(world, request) == {S.RESTING}
     world.signals()
@@ -261,7 +267,7 @@ def test_both_legs_count_once_posted() -> None:
     rows = effects[: effects.index(post)]
     assert msgspec.json.decode(post.body, type=Body).modifies == request.modifies
     recorded = [one.row.state for one in rows if isinstance(one, Record) and isinstance(one.row, TransitionRecord)]
-    assert recorded == [S.SENT, S.MODIFY_PENDING] * 3
+    assert recorded == [S.SENT, S.MODIFY_PENDING] * 6
     after, _ = world.core._desk.store.exposure["BTC"].pending_exposure()
     assert (before, after) == (1_500, 3_000)
 
@@ -269,9 +275,6 @@ def test_both_legs_count_once_posted() -> None:
 def test_a_vetoed_modify_becomes_a_cancel() -> None:
     """Rule 5: of the vetoed side; nothing of it is modified while it waits."""
     world, request = changed()
-    while world.cancels:
-        world._serve(world.cancels, world._cancel, first=True)
-        world._serve(world.answers, world.send, first=True)
     world.send(world._approval(request, []))
     cancelled = {cancel.cloid for one in world.cancels for cancel in one.cancels}
     assert cancelled == {modify.old_cloid for modify in request.modifies}
@@ -305,10 +308,10 @@ def test_no_modify_while_a_fill_is_untold() -> None:
     (resting,) = [one for one in world.venue.open() if one.order.ticks == 999_700]
     world.venue.fill(resting.oid, 50)
     world._tell_update()
-    world.shift = 1
-    world.signals()
+    world.wider = 1
+    world.send(world.target("BTC"))
     (request,) = [one for one in world.requests if isinstance(one, ApprovalRequest)]
-    assert len(request.modifies) == 2
+    assert len(request.modifies) == 5
     assert resting.order.cloid not in {modify.old_cloid for modify in request.modifies}
     assert resting.order.cloid in {cancel.cloid for one in world.cancels for cancel in one.cancels}
     world.settle()
@@ -318,27 +321,29 @@ def test_no_modify_while_a_fill_is_untold() -> None:
     ("error", "new", "old"),
     [
         ("Error placing new order during modify: Post only order would have", S.REJECTED, S.CANCEL_CONFIRMED),
-        ("Cannot modify canceled or filled order", S.REJECTED, S.UNKNOWN),
-        ("Order has invalid price.", S.REJECTED, S.UNKNOWN),
+        ("Cannot modify canceled or filled order", S.REJECTED, S.CANCEL_PENDING),
+        ("Order has invalid price.", S.REJECTED, S.CANCEL_PENDING),
     ],
 )
 def test_the_refusals_of_a_modify(error: str, new: S, old: S) -> None:
-    """Facts rule 7: the cancel leg alone ends the old order; any other refusal is asked about."""
+    """Facts rule 7: the cancel leg alone ends the old order; after another refusal it is asked about and cancelled."""
     world, request = changed()
     status = ActionStatus(kind="error", text=error)
-    world.send(Posted(post_id=posted(world, request), statuses=(status,) * 3))
+    world.send(Posted(post_id=posted(world, request), statuses=(status,) * 6))
     assert states(world, request) == {new}
     assert old_states(world, request) == {old}
+    assert asks_about(world, request) is (old is S.CANCEL_PENDING)
     world.settle()
 
 
 @pytest.mark.parametrize("sent", [True, False])
 def test_a_modify_without_an_answer(sent: bool) -> None:
-    """Rule 4: in doubt both legs count; what never left the house frees the old order, after a question."""
+    """Rule 4: in doubt both legs count; what never left frees the old order, which is asked about and cancelled."""
     world, request = changed()
     world.send(PostFailed(post_id=posted(world, request), sent=sent, reason="x"))
     assert states(world, request) == {S.UNKNOWN if sent else S.REJECTED}
-    assert old_states(world, request) == {S.MODIFY_PENDING if sent else S.UNKNOWN}
+    assert old_states(world, request) == {S.MODIFY_PENDING if sent else S.CANCEL_PENDING}
+    assert asks_about(world, request) is not sent
     bid, _ = world.core._desk.store.exposure["BTC"].pending_exposure()
     assert bid == (3_000 if sent else 1_500)
     world.settle()

@@ -80,9 +80,19 @@ def test_keeps_within_size_tolerance(lots: int, kept: bool) -> None:
 
 
 def test_reduce_only_flag_must_match() -> None:
-    """Rule 1: under ReduceOnly an order without the flag may not stay."""
+    """Rules 1 and 4: under ReduceOnly an order without the flag may not stay, nor wait for risk; so the other way."""
     order, wanted = resting(1, 9_900), level(9_900, 100, reduce_only=True)
-    assert plan([wanted], [order]).modifies == ((order, wanted),)
+    assert plan([wanted], [order]) == SidePlan(exposed=(order,), lacking=1)
+    order, wanted = resting(1, 9_900, reduce_only=True), level(9_900, 100)
+    assert plan([wanted], [order]) == SidePlan(exposed=(order,), lacking=1)
+    both = [level(9_900, 100, reduce_only=True), level(9_800, 100)]
+    assert plan(both, [resting(1, 9_900, reduce_only=True), resting(2, 9_700)]).exposed == ()
+
+
+def test_a_side_that_is_not_wanted_is_not_waited_for() -> None:
+    """Rule 4: without a level, whatever its price."""
+    far = resting(1, 9_000)
+    assert plan([], [far]) == SidePlan(exposed=(far,))
 
 
 def test_nearest_order_for_the_innermost_level() -> None:
@@ -103,12 +113,29 @@ def test_modifies_pair_level_and_nearest_order() -> None:
 
 @pytest.mark.parametrize(("ticks", "modified"), [(9_950, True), (9_951, False), (10_050, False)])
 def test_an_exposed_order_is_cancelled_at_once(ticks: int, modified: bool) -> None:
-    """Rule 3: nearer to fair than half the wanted distance, or beyond fair, it does not wait for risk."""
+    """Rules 3 and 4: nearer to fair than half the wanted distance, or beyond fair, it does not wait for risk."""
     order = resting(1, ticks)
     made = plan([level(9_900, 100)], [order])
     assert made == (
-        SidePlan(modifies=((order, level(9_900, 100)),)) if modified else SidePlan(cancels=(order,), replaced=1)
+        SidePlan(modifies=((order, level(9_900, 100)),)) if modified else SidePlan(exposed=(order,), lacking=1)
     )
+
+
+@pytest.mark.parametrize(("ticks", "exposed"), [(9_950, False), (9_951, True)])
+def test_an_exposed_order_does_not_wait_for_its_modify(ticks: int, *, exposed: bool) -> None:
+    """Rule 4: while risk is asked about its modify it is cancelled; once that is posted, the venue decides."""
+    order = resting(1, ticks, replaced_by=cloid(1, 2))
+    assert plan([level(9_900, 100)], [order]).exposed == ((order,) if exposed else ())
+    order.state = OrderState.MODIFY_PENDING
+    assert plan([level(9_900, 100)], [order]) == SidePlan(lacking=1)
+
+
+@pytest.mark.parametrize(("ticks", "exposed"), [(9_950, False), (9_951, True)])
+def test_the_innermost_level_says_what_is_exposed(ticks: int, *, exposed: bool) -> None:
+    """Rule 4: whichever level is the first in the list, and of the outer orders too."""
+    order = resting(1, ticks)
+    made = plan([level(9_900, 100), level(9_700, 100)], [resting(2, 9_900), order])
+    assert made.exposed == ((order,) if exposed else ())
 
 
 @pytest.mark.parametrize(("spare", "modified"), [(100, 1), (99, 0), (200, 2), (199, 1)])
@@ -117,7 +144,7 @@ def test_modifies_need_room_for_both(spare: int, modified: int) -> None:
     ladder, own = [level(9_900, 100), level(9_880, 100)], [resting(1, 9_700), resting(2, 9_690)]
     made = plan(ladder, own, spare=spare)
     assert len(made.modifies) == modified
-    assert (len(made.cancels), made.replaced, made.places) == (2 - modified, 2 - modified, ())
+    assert (len(made.cancels), made.lacking, made.places) == (2 - modified, 2 - modified, ())
 
 
 def test_only_what_rests_for_certain_is_modified() -> None:
@@ -127,10 +154,10 @@ def test_only_what_rests_for_certain_is_modified() -> None:
         resting(1, 9_700, told_filled=Lots(1)),
         resting(1, 9_700, orphan=True),
     ):
-        assert plan([level(9_900, 100)], [order]) == SidePlan(cancels=(order,), replaced=1)
+        assert plan([level(9_900, 100)], [order]) == SidePlan(cancels=(order,), lacking=1)
     certain = resting(1, 9_700, told_filled=Lots(1), filled=Lots(1), state=OrderState.PARTIALLY_FILLED)
     assert plan([level(9_900, 100)], [certain]).modifies
-    assert plan([level(9_900, 100)], [certain], may_modify=False) == SidePlan(cancels=(certain,), replaced=1)
+    assert plan([level(9_900, 100)], [certain], may_modify=False) == SidePlan(cancels=(certain,), lacking=1)
 
 
 def test_a_modify_under_way_is_left_alone() -> None:
@@ -141,7 +168,7 @@ def test_a_modify_under_way_is_left_alone() -> None:
     assert plan(ladder, [old, new]) == SidePlan(kept=1, places=(ladder[1],))
     assert plan(ladder[:1], [old, new]) == KEPT
     asked_for = resting(1, 9_700, replaced_by=cloid(1, 2))
-    assert plan(ladder[:1], [asked_for]) == SidePlan(), "risk is being asked"
+    assert plan(ladder[:1], [asked_for]) == SidePlan(lacking=1), "risk is being asked"
 
 
 def test_cancels_under_way_are_not_repeated() -> None:
@@ -154,7 +181,7 @@ def test_cancels_under_way_are_not_repeated() -> None:
         resting(1, 9_000, state=OrderState.SENT, oid=None),
         resting(1, 9_000, state=OrderState.UNKNOWN, oid=None),
     ):
-        assert plan([level(9_900, 100)], [order]) == SidePlan()
+        assert plan([level(9_900, 100)], [order]) == SidePlan(lacking=1)
 
 
 def test_never_more_than_the_target_wants() -> None:
@@ -206,7 +233,7 @@ def test_laws(wanted: list[tuple[int, int]], live: list[tuple[int, int, OrderSta
     made = plan(levels, own)
     assert made == plan(levels, own)
     assert len(own) + len(made.places) <= max(len(levels), len(own))
-    touched = [*made.cancels, *(order for order, _ in made.modifies)]
+    touched = [*made.exposed, *made.cancels, *(order for order, _ in made.modifies)]
     assert len({order.cloid for order in touched}) == len(touched)
     assert not any(order.being_cancelled or order.state is OrderState.MODIFY_PENDING for order in touched)
     assert made.kept + len(made.modifies) + len(made.places) <= len(levels)

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from common.actor import Send
-from common.messages import AddressBudget, ApprovalRequest, Book
+from common.messages import AddressBudget, ApprovalRequest, Book, OrderUpdates
 from common.units import Lots, Millis, Nanos, Side, Ticks
 from services.order_management.pace import PLENTY, RESERVE
 from services.order_management.placing import Wanted
@@ -36,18 +36,50 @@ def test_equal_targets_cause_nothing() -> None:
 
 
 def test_a_requote_is_two_messages() -> None:
-    """Rules 1 and 2: of a three-level ladder that moved, one cancel request and one placing action."""
+    """Rules 1 and 2: a ladder that moved is one modify, or, where a side jumped, one cancel and one placing action."""
     world = quoted()
     before = counts(world)
-    world.shift = 1
+    world.wider = 1
     world.send(world.target("BTC"))
-    assert (len(world.cancels), len(asked(world))) == (1, 1)
+    assert (world.cancels, [len(one.modifies) for one in asked(world)]) == ([], [6])
+    world.drain()
+    shift(world, 1)
     for _ in range(20):
         world.send(world.target("BTC"))
-    assert (len(world.cancels), len(asked(world))) == (1, 1), "one action of a kind in flight"
+    assert ([len(one.cancels) for one in world.cancels], asked(world)) == ([6], []), "one action of a kind in flight"
+    world._serve(world.cancels, world._cancel, first=True)
+    world.drain_queries()
+    block = tuple(one for told in world.venue.updates for one in told.updates)
+    world.send(OrderUpdates(updates=block, received_at=world.now))
+    world.venue.updates.clear()
+    assert (world.cancels, [len(one.places) for one in asked(world)]) == ([], [6])
     made = {name: times - before.get(name, 0) for name, times in counts(world).items()}
-    assert (made["modify"], made["replace"], made.get("cancel", 0), made.get("place", 0)) == (3, 3, 0, 0)
+    assert (made["modify"], made["replace"], made.get("cancel", 0), made["place"]) == (6, 6, 0, 6)
     world.settle()
+
+
+def test_requests_that_are_short_are_saved() -> None:
+    """Rule 2: then the other side is modified, though the jump takes a message more."""
+    world = quoted()
+    short(world, PLENTY - 1)
+    shift(world, 1)
+    assert ([len(one.cancels) for one in world.cancels], [len(one.modifies) for one in asked(world)]) == ([3], [3])
+    world.settle()
+
+
+def test_a_side_that_is_only_pulled_leaves_the_other_alone() -> None:
+    """Rule 2: where nothing follows what is cancelled, the other side's modify is the only placing action."""
+    world = quoted()
+    wanted = tuple(level(999_500 - 20 * depth) for depth in range(3))
+    world.send(target("BTC", bids=wanted, valid_until=Nanos(world.now + seconds(4))))
+    assert ([len(one.cancels) for one in world.cancels], [len(one.modifies) for one in asked(world)]) == ([3], [3])
+    world.settle()
+
+
+def shift(world: World, by: float) -> None:
+    """The market of BTC is so much further up, in steps of five basis points."""
+    world.shift = by
+    world.send(world.target("BTC"))
 
 
 def short(world: World, requests: int) -> None:
@@ -58,18 +90,36 @@ def test_a_short_budget_keeps_what_rests() -> None:
     """Rule 4: the second move within the pause changes nothing; after it the ladder follows."""
     world = quoted()
     short(world, (PLENTY + RESERVE) // 2)
-    world.shift = 1
-    world.send(world.target("BTC"))
-    assert (len(world.cancels), len(asked(world))) == (1, 1)
+    shift(world, 0.13)
+    assert (len(world.cancels), len(asked(world))) == (0, 1)
     world.drain()
-    world.shift = 2
-    world.send(world.target("BTC"))
+    shift(world, 0.26)
     assert (world.cancels, asked(world)) == ([], [])
     for _ in range(9):
         world.advance(500)
     assert (world.cancels, asked(world)) == ([], [])
     world.advance(500)
-    assert (len(world.cancels), len(asked(world))) == (2, 1), "of both coins"
+    assert (len(world.cancels), len(asked(world))) == (0, 1), "of both coins"
+    world.settle()
+
+
+@pytest.mark.parametrize("left", [(PLENTY + RESERVE) // 2, RESERVE])
+def test_a_pause_keeps_nothing_that_is_exposed(left: int) -> None:
+    """Rule 4: three asks that the market came to meet go at once and the bids stay; the pause does not begin anew."""
+    world = quoted()
+    short(world, left)
+    world.core._pace.moved(world.now)
+    shift(world, 1)
+    (request,) = world.cancels
+    asks = world.core._desk.store.side("BTC", Side.SELL)
+    assert {cancel.cloid for cancel in request.cancels} == {order.cloid for order in asks}
+    assert len(asks) == 3
+    assert asked(world) == []
+    due = world.core._pace.due()
+    world.drain()
+    assert len(world.core._desk.store.side("BTC", Side.SELL)) == (0 if left == RESERVE else 3)
+    assert world.core._pace.due() == due
+    short(world, PLENTY)
     world.settle()
 
 
@@ -114,15 +164,15 @@ def test_modifies_go_before_new_orders() -> None:
     assert request.places == ()
 
 
-@pytest.mark.parametrize(("usd", "modified"), [(3_001.5, 3), (3_001.4, 2), (2_001.0, 1), (2_000.9, 0)])
+@pytest.mark.parametrize(("usd", "modified"), [(3_000.0, 3), (2_999.9, 2), (2_000.0, 1), (1_999.9, 0)])
 def test_room_for_old_and_new(usd: float, modified: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rule 3: 1,500 lots of bids rest; each 500 more at the new fair price let one be modified, the others make way."""
+    """Rule 3: 1,500 lots of bids rest; each 500 more at the fair price let one be modified, the others make way."""
     coins = {coin: replace(limits, max_position_usd=usd) for coin, limits in wires.SETTINGS.coins.items()}
     monkeypatch.setattr(wires, "SETTINGS", replace(wires.SETTINGS, coins=coins))
     world = quoted()
-    world.shift = 1
+    world.wider = 1
     world.send(world.target("BTC"))
-    assert sum(len(request.modifies) for request in asked(world)) == modified
+    assert sum(one.order.side is Side.BUY for request in asked(world) for one in request.modifies) == modified
     world.send(target("BTC", fair=0.0, valid_until=Nanos(world.now + seconds(4))))
     world.settle()
 
@@ -136,9 +186,9 @@ def test_a_place_at_the_front_is_kept(fronted: bool) -> None:
         asks = ((Ticks(1_000_100), Lots(10)), (Ticks(1_010_000), Lots(10)))
         world.send(Book(coin="BTC", venue_ms=Millis(1), bids=bids, asks=asks, received_at=world.now))
     world.settle(7)
-    up = tuple(level(ticks) for ticks in (999_800, 999_700, 999_600))
-    asks_wanted = tuple(level(ticks) for ticks in (1_000_300, 1_000_400, 1_000_500))
+    up = tuple(level(999_800 - 20 * depth) for depth in range(3))
+    asks_wanted = tuple(level(1_000_300 + 20 * depth) for depth in range(3))
     moved = target("BTC", bids=up, asks=asks_wanted, fair=1_000_100, valid_until=Nanos(world.now + seconds(4)))
     world.send(moved)
-    assert sum(len(request.modifies) for request in asked(world)) == (0 if fronted else 1)
+    assert sum(len(request.modifies) for request in asked(world)) == (0 if fronted else 2)
     assert not world.cancels

@@ -12,7 +12,7 @@ from common.messages import encode
 from tests.services.order_management.world import World, quoted
 
 STEPS = 50
-EFFECTS = 290  # of four requotes with fills, modifies among them
+EFFECTS = 368  # one more than those of four requotes with fills, modifies among them
 
 
 def storm(seed: int, steps: int = STEPS) -> World:
@@ -80,13 +80,15 @@ def test_killed_after_every_effect(cut: int) -> None:
     world = quoted()
     world.crash_after = cut
     for turn in range(4):
-        world.shift += 1
+        world.shift += turn % 2
+        world.wider = 1 - turn % 2
         world.signals()
         world.venue.fill(world.venue.open()[turn % 2].oid, 100) if len(world.venue.open()) > 1 else None
         for _ in range(4):
             world._serve(world.cancels, world._cancel, first=True)
             world._serve(world.answers, world.send, first=True)
-            world._tell_update()
+            for _ in range(3):
+                world._tell_update()
             world._tell_fill()
             world._serve(world.requests, world._answer_request, first=True)
             world._serve(world.posts, world._arrive, first=True)

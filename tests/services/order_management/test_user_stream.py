@@ -124,7 +124,7 @@ def test_silent_only_with_a_reason(acts: list[tuple[str, int]]) -> None:
 def deaf() -> World:
     """Everything works but the user stream: posts are answered, questions and cancels too."""
     world = quoted()
-    world.shift += 1
+    world.wider = 1
     world.signals()
     hear_nothing(world)
     return world

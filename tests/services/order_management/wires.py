@@ -80,7 +80,8 @@ class Wires:
         self.crash_after: int | None = None  # effects from now
         self.crash_on_post = False  # after the next post
         self.quiet_risk = False
-        self.shift = 0
+        self.shift = 0.0  # of the market, in steps of 500 ticks: one of them exposes a side
+        self.wider = 0  # half-spread of the target, in steps of 200 ticks: one of them exposes nothing
         self.foreign: set[int] = set()  # oids of a person's own orders
         self.cloids: list[str] = []
         self.ghosts: list[bytes] = []  # posted by a process that is gone, or that was told of a failure
@@ -192,9 +193,9 @@ class Wires:
             self.send(self.target(coin))
 
     def target(self, coin: str) -> Message:
-        fair = FAIR[coin] + self.shift * 500
-        bids = tuple(level(fair - 300 - 100 * depth) for depth in range(LEVELS))
-        asks = tuple(level(fair + 300 + 100 * depth) for depth in range(LEVELS))
+        fair = FAIR[coin] + int(self.shift * 500)
+        depths = [300 + 200 * self.wider + 20 * depth for depth in range(LEVELS)]
+        bids, asks = (tuple(level(fair + sign * depth) for depth in depths) for sign in (-1, 1))
         return quote_target(coin, bids=bids, asks=asks, fair=fair, valid_until=Nanos(self.now + seconds(4)))
 
     def restart(self, *, lose_home: bool = False) -> None:

@@ -16,6 +16,7 @@ from tests.services.order_management.truth import unsettled
 from tests.services.order_management.wires import Act, Wires
 
 STEPS_MS = (1, 5, 20, 60, 250, 900)
+JUMPS: Final = 0.5  # of the moves of the market; at the others the spread changes
 SIGNALS_EVERY: Final = Nanos(500 * MILLISECOND)
 
 
@@ -66,7 +67,10 @@ class World(Wires):
             self.venue.end(self.chance.choice(resting).oid, "marginCanceled")
 
     def _move_market(self) -> None:
-        self.shift += self.chance.choice((-1, 1))
+        if self.chance.random() < JUMPS:
+            self.shift += self.chance.choice((-1, 1))
+        else:
+            self.wider = 1 - self.wider
 
     def _toggle_posture(self) -> None:
         self.quiet_risk = not self.quiet_risk and self.faults
