@@ -15,7 +15,7 @@ from msgspec import Meta
 from common.delays import Latency, UniformDelay
 from common.errors import ConfigFault
 from common.instrument import Instrument
-from common.sections import Alerts, Count, Drill, Estimation, Kill, Leader, Positive, Share, Strategy, Usd
+from common.sections import Alerts, Count, Drill, Estimation, Keys, Kill, Leader, Positive, Share, Strategy, Usd
 from common.units import MILLISECOND, Nanos
 
 MESH_SERVICES: Final = (
@@ -193,23 +193,6 @@ class CrashBudget(Section, frozen=True, kw_only=True):
     starts: Count = 3  # unclean ones; one more within the window comes up HALTED
     window_s: Count = 60
     throttle_max_s: Annotated[float, Meta(ge=0)] = 10.0
-
-
-class Passphrase(Section, frozen=True, kw_only=True):
-    file: str
-
-
-class Key(Section, frozen=True, kw_only=True):
-    keystore: str = ""
-    passphrase: Passphrase | None = None
-
-
-class Keys(Section, frozen=True, kw_only=True):
-    """Where each key lies; empty means HOME/keys, made by `mm keys init`."""
-
-    risk: Key = Key()
-    canceller: Key = Key()
-    operator: Key = Key()
 
 
 class Cpu(Section, frozen=True, kw_only=True):

@@ -10,16 +10,17 @@ Rules
 import os
 import secrets
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
-from common import config
 from common.errors import ConfigFault
 from common.home import Home
 from common.hyperliquid.signing import SECRET_BYTES, SigningKey
+from common.sections import Key
 
 NAMES: Final = ("risk", "canceller", "operator")
 SCRYPT_N: Final = 1 << 14  # the passphrase has 256 random bits: stretching it longer would protect nothing
@@ -72,14 +73,14 @@ class PublicKeys(msgspec.Struct, frozen=True, kw_only=True):
 # --- where ---------------------------------------------------------------------------------------
 
 
-def keystore_path(home: Home, name: str, key: config.Key | None = None) -> Path:
+def keystore_path(home: Home, name: str, key: Key | None = None) -> Path:
     """Say where the keystore of `name` lies: as configured (relative to the home), or HOME/keys/NAME.json."""
     return home.path / Path(key.keystore).expanduser() if key and key.keystore else home.keys / f"{name}.json"
 
 
-def passphrase_path(home: Home, name: str, key: config.Key | None = None) -> Path:
+def passphrase_path(home: Home, name: str, key: Key | None = None) -> Path:
     """Say where the passphrase of `name` lies: as configured (relative to the home), or HOME/passphrases/NAME."""
-    if key and key.passphrase:
+    if key and key.passphrase and key.passphrase.file:
         return home.path / Path(key.passphrase.file).expanduser()
     return home.passphrases / name
 
@@ -146,12 +147,13 @@ def address_of(path: Path) -> str:
 # --- the keys of a home --------------------------------------------------------------------------
 
 
-def prepare_sim(home: Home) -> PublicKeys:
+def prepare_sim(home: Home, typed: Iterable[str] = ()) -> PublicKeys:
     """Make throwaway keys for the local venue, keep existing ones, and return all addresses.
 
-    The account is an address that nobody holds a key of; the local venue takes its agents without a signature.
+    `typed` names keys whose passphrase a person types: they are there already. The account is an address that nobody
+    holds a key of; the local venue takes its agents without a signature.
     """
-    for name in NAMES:
+    for name in (name for name in NAMES if name not in typed):
         keystore, passphrase = keystore_path(home, name), passphrase_path(home, name)
         if not passphrase.exists():
             if keystore.exists():

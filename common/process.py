@@ -121,12 +121,17 @@ def is_locked(path: Path) -> bool:
         return False
 
 
-def harden() -> None:
-    """No core dump, no ptrace of our memory, and no life after supervisord."""
+def forbid_dumps() -> None:
+    """No core dump, and no ptrace of our memory."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_DUMPABLE, 0)
+
+
+def harden() -> None:
+    """As `forbid_dumps`, and no life after supervisord."""
+    forbid_dumps()
     libc = ctypes.CDLL(None, use_errno=True)
     parent = os.getppid()
-    libc.prctl(PR_SET_DUMPABLE, 0)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:  # it died between the two calls
         raise ConfigFault("the supervisor died during the start")

@@ -33,6 +33,34 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             yield f"command: {self.command[0]!r} is no absolute path of a program"
 
 
+class Passphrase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of both: a file of mode 0600 in another directory than the keystore's, or a person at `mm up`."""
+
+    file: str = ""
+    prompt: bool = False
+
+    def __post_init__(self) -> None:
+        if bool(self.file) is self.prompt:
+            raise ValueError("either {file = PATH} or {prompt = true}")
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    keystore: str = ""
+    passphrase: Passphrase | None = None
+
+    @property
+    def prompted(self) -> bool:
+        return self.passphrase is not None and self.passphrase.prompt
+
+
+class Keys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where each key lies; empty means HOME/keys, made by `mm keys init`."""
+
+    risk: Key = Key()
+    canceller: Key = Key()
+    operator: Key = Key()
+
+
 class Kill(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What follows a contained halt."""
 

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 
-from common import keys, process
+from common import passphrases, process
 from common.config import Profile
 from common.hyperliquid.client import VenueLink
 from common.journal import Journal
@@ -17,10 +17,8 @@ from services.canceller.signer import CancelSigner
 def build(context: process.Context) -> Parts:
     settings = context.settings
     require_room(settings.budget.canceller, settings.canceller.account_read_ms)
-    key = keys.load(
-        keys.keystore_path(context.home, "canceller", settings.keys.canceller),
-        keys.passphrase_path(context.home, "canceller", settings.keys.canceller),
-        strict=settings.profile is not Profile.SIM,
+    key = passphrases.open_key(
+        context.home, "canceller", settings.keys.canceller, strict=settings.profile is not Profile.SIM
     )
     instruments = settings.instruments()
     return Parts(

@@ -150,7 +150,7 @@ def private_keys(home: Home) -> str:
         words = keys.passphrase_path(home, name, key)
         if words.exists():
             _require_private(words, 0o600)
-        elif name != "operator":
+        elif name != "operator" and not key.prompted:
             raise ConfigFault(f"{words}: no passphrase of {name}")
     return f"{len(keys.NAMES)} keystores, account {public.account}"
 

@@ -21,6 +21,8 @@ from common.config import Profile, Settings
 from common.errors import ConfigFault, PeerFault
 from common.home import SERVICES, Home
 from common.process import only_instance
+from common.sections import Key
+from services.cli import holder
 from services.cli.configuration import ROOT, Effective, Overrides, effective, profile_file
 from services.cli.drill import results
 from services.cli.exits import Refused
@@ -99,7 +101,7 @@ def write_home(home: Home, chosen: Effective) -> None:
     home.run_record.write_text(f"{run}\n")
     _replace(home.config, chosen.text)
     if chosen.settings.profile is Profile.SIM:
-        keys.prepare_sim(home)
+        keys.prepare_sim(home, holder.prompted(chosen.settings))
         curve.prepare(home)
     endpoints.write(home, endpoints.VENUE, chosen.settings.venue.url)
     endpoints.write(home, endpoints.METRICS, f"http://{LOOPBACK}:{chosen.settings.metrics.port}/metrics")
@@ -187,11 +189,11 @@ def _ended(run: Run, missing: tuple[str, ...]) -> str:
 def _require_keys(home: Home, settings: Settings) -> None:
     """Refuse a real venue while keys are missing; what is in the files is checked by the services that open them."""
     for name in keys.NAMES:
-        key: config.Key = getattr(settings.keys, name)
+        key: Key = getattr(settings.keys, name)
         store = keys.keystore_path(home, name, key)
         if not store.exists():
             raise ConfigFault(f"{store}: no keystore of {name}; make it with `mm keys init --home {home.path}`")
-        if name != "operator" and not (words := keys.passphrase_path(home, name, key)).exists():
+        if name != "operator" and not key.prompted and not (words := keys.passphrase_path(home, name, key)).exists():
             raise ConfigFault(f"{words}: no passphrase of {name}; put it there, mode 0600")
     public = keys.read_public(home)
     if public.account != settings.venue.account.lower():

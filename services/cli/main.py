@@ -61,7 +61,15 @@ def up(
         log_level=log_level,
     )
     return run(
-        Wish(home=home, profile=profile, config=config, overrides=overrides, detach=detach, seconds=seconds),
+        Wish(
+            home=home,
+            profile=profile,
+            config=config,
+            overrides=overrides,
+            detach=detach,
+            seconds=seconds,
+            ask_passphrase=_typed,
+        ),
     )
 
 
@@ -138,7 +146,7 @@ def arm(*, reason: Annotated[str, typer.Option(help="Why trading may go on.")], 
     """Clear the halt with the operator's key."""
     from services.cli.clearing import arm as run  # noqa: PLC0415  # see the module's docstring
 
-    return run(_home(home), reason, lambda: str(typer.prompt("passphrase of the operator key", hide_input=True)))
+    return run(_home(home), reason, lambda: _typed("passphrase of the operator key"))
 
 
 @app.command()
@@ -293,6 +301,10 @@ def keys_show(*, home: HomeOption = HOME) -> int:
 def main() -> None:
     """Entry point of `mm`."""
     app()
+
+
+def _typed(text: str) -> str:
+    return str(typer.prompt(text, hide_input=True))
 
 
 def _home(path: Path) -> Home:

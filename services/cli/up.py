@@ -17,7 +17,7 @@ from common.config import Profile
 from common.errors import HouseError
 from common.halt import HaltDir
 from common.home import Home
-from services.cli import exits
+from services.cli import exits, holder
 from services.cli.configuration import Overrides, profile_file
 from services.cli.gather import Overview, overview
 from services.cli.launch import Run, await_services, configure, held_home, start, with_free_ports, write_home
@@ -37,6 +37,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     overrides: Overrides
     detach: bool
     seconds: float | None
+    ask_passphrase: Callable[[str], str]  # shows this text and reads one
 
 
 class Judgement:
@@ -70,8 +71,10 @@ def up(wish: Wish) -> int:
         halted = _halted(home)
         if halted and wish.seconds is not None:
             raise exits.Refused(f"{halted}\nmm: nothing was started")
+        words = holder.typed(home, chosen.settings, wish.ask_passphrase)
         write_home(home, chosen)
         with _Signals() as signals:
+            holder.start(home, words)
             run = start(home, chosen.settings, lock)
             problem = await_services(run, signals.arrived)
             if halted and not problem:

@@ -6,7 +6,7 @@ from functools import partial
 from time import monotonic_ns
 from typing import Final
 
-from common import arming, keys, process
+from common import arming, passphrases, process
 from common.config import Profile
 from common.halt import HaltDir
 from common.hyperliquid.client import VenueLink
@@ -23,11 +23,7 @@ MEMORY_ROWS: Final = 20_000  # hours of decisions; an order that is older than t
 
 def build(context: process.Context) -> Parts:
     settings = context.settings
-    key = keys.load(
-        keys.keystore_path(context.home, "risk", settings.keys.risk),
-        keys.passphrase_path(context.home, "risk", settings.keys.risk),
-        strict=settings.profile is not Profile.SIM,
-    )
+    key = passphrases.open_key(context.home, "risk", settings.keys.risk, strict=settings.profile is not Profile.SIM)
     instruments = settings.instruments()
     signer = OrderSigner(settings, key, HaltDir(context.home.halt), lambda: Nanos(monotonic_ns()))
 

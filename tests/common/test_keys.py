@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from common import config, keys
+from common import keys
 from common.errors import ConfigFault
 from common.home import Home
+from common.sections import Key, Passphrase
 
 PASSPHRASE = "correct horse"  # noqa: S105  # opens throwaway keys of these tests
 
@@ -193,8 +194,8 @@ def test_paths_follow_the_configuration(tmp_path: Path) -> None:
     """Empty means the home; a configured path is absolute, or counts from the home."""
     home = Home(tmp_path)
     assert keys.keystore_path(home, "risk") == tmp_path / "keys" / "risk.json"
-    assert keys.passphrase_path(home, "risk", config.Key()) == tmp_path / "passphrases" / "risk"
-    key = config.Key(keystore="secret/k.json", passphrase=config.Passphrase(file="/run/credentials/risk"))
+    assert keys.passphrase_path(home, "risk", Key()) == tmp_path / "passphrases" / "risk"
+    key = Key(keystore="secret/k.json", passphrase=Passphrase(file="/run/credentials/risk"))
     assert keys.keystore_path(home, "risk", key) == tmp_path / "secret" / "k.json"
     assert keys.passphrase_path(home, "risk", key) == Path("/run/credentials/risk")
 
