@@ -98,6 +98,11 @@ def _choose_assets(document: Document, assets: tuple[str, ...], path: Path) -> N
         if asset not in known:
             raise ConfigFault(f"unknown asset {asset}: {path} has {', '.join(sorted(known))}")
     document["coins"] = {coin: known[coin] for coin in known if coin in assets}
+    led = document.get("leader", {}).get("symbols", {})
+    for coin in [coin for coin in led if coin not in assets]:
+        del led[coin]
+    if "leader" in document and not led:
+        del document["leader"]
 
 
 def _set(document: Document, section: str, key: str, value: int | str | None) -> None:

@@ -32,6 +32,7 @@ from common.messages import (
 )
 from common.messages.venue import FillsQuery, FundingQuery
 from common.units import MILLISECOND, SECOND, Millis, Nanos
+from services.market_data.leader_wire import LOCAL, LeaderReader, stream_path
 from services.venue_sim import universe
 from services.venue_sim.assembly import Plan, assemble, plan_of
 from services.venue_sim.faulty_venue import FaultyVenue
@@ -45,6 +46,7 @@ RECONNECT: Final = Nanos(300 * MILLISECOND)  # from a lost socket to the next on
 LATENCY_MS: Final = (5, 60)  # each way, drawn anew for each message
 ACCOUNT: Final = "0x" + "ab" * 20
 OPERATOR: Final = "0x" + "0e" * 20
+LEADER: Final = "leader"  # the second socket of market_data
 KEYS: Final = {"risk": SigningKey(b"\x01" * 32), "canceller": SigningKey(b"\x02" * 32)}
 AGENTS: Final = {name: key.address for name, key in KEYS.items()}
 
@@ -65,6 +67,7 @@ class LocalVenue:
         self._chance = chance
         self._latency_ms = latency_ms
         self._instruments = settings.instruments()
+        self._leader = LeaderReader({})
         self._readers = {name: wire.FrameReader(self._instruments) for name in self._subscriptions}
         self._connections: dict[int, str] = {}
         self._current: dict[str, int] = {}
@@ -103,18 +106,33 @@ class LocalVenue:
 
     def restarted(self, service: str, now: Nanos) -> Iterable[Arrival]:
         """Close the old socket, open a new one, subscribe; the first words come with the next block."""
+        if service == "market_data":
+            self._follow_leader(now)
         return self._open(service, now, Nanos(now + MILLISECOND))
 
-    def _open(self, service: str, now: Nanos, up_at: Nanos) -> list[Arrival]:
-        if service not in self._subscriptions:
-            return []
-        old = self._current.pop(service, None)
+    def _follow_leader(self, now: Nanos) -> None:
+        leader = self._settings.leader
+        if leader is None:
+            return
+        connection = self._connection(LEADER, now)
+        self._leader = LeaderReader(leader.symbols)
+        self._take(self.venue.open(connection, self._venue_ms(now), LOCAL + stream_path(leader)), now)
+
+    def _connection(self, owner: str, now: Nanos) -> int:
+        """Give this owner a new socket's number in the place of the old one's."""
+        old = self._current.pop(owner, None)
         if old is not None:
             self._connections.pop(old, None)
             self.venue.close(old, "restarted", self._venue_ms(now))
         self._ticket += 1
-        connection = self._current[service] = self._ticket
-        self._connections[connection] = service
+        self._current[owner] = self._ticket
+        self._connections[self._ticket] = owner
+        return self._ticket
+
+    def _open(self, service: str, now: Nanos, up_at: Nanos) -> list[Arrival]:
+        if service not in self._subscriptions:
+            return []
+        connection = self._connection(service, now)
         self._heard_at[connection] = up_at
         self._take(self.venue.open(connection, self._venue_ms(now)), now)
         for subscription in self._subscriptions[service]:
@@ -217,9 +235,12 @@ class LocalVenue:
         at = max(self._delay(now), self._heard_at.get(say.connection, now))  # a socket keeps its order
         self._heard_at[say.connection] = at
         try:
+            if service == LEADER:
+                self._arrivals.append((at, "market_data", self._leader.read(say.text, at)))
+                return
             frame = self._readers[service].read(say.text, at)
         except PeerFault:
-            return  # as the real link does: it says so and reads on
+            return  # as the real links do
         match frame:
             case wire.Facts(messages=messages, stamp_ms=stamp_ms):
                 if stamp_ms is not None:

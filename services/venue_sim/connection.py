@@ -21,6 +21,8 @@ from websockets.http11 import Request as Handshake
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from services.venue_sim.leader import PATH
+
 BODY_BYTES_MAX: Final = 1024 * 1024  # 200 orders with every field are 40 KiB
 FRAME_BYTES_MAX: Final = 1024 * 1024  # same
 HEAD_BYTES_MAX: Final = 64 * 1024  # request line and headers
@@ -72,8 +74,9 @@ class Application(Protocol):
 class Socket:
     """An open WebSocket as the application sees it."""
 
-    def __init__(self, connection: "Connection", protocol: ServerProtocol, serial: int) -> None:
+    def __init__(self, connection: "Connection", protocol: ServerProtocol, serial: int, target: str) -> None:
         self.serial = serial
+        self.target = target  # path and query by which it came
         self._connection = connection
         self._protocol = protocol
         self._fragments: list[bytes] = []
@@ -249,7 +252,7 @@ class Connection(asyncio.Protocol):
     # --- WebSocket ---
 
     def _upgrade(self, target: str) -> None:
-        if target.partition("?")[0] != "/ws":
+        if target.partition("?")[0] not in {"/ws", PATH}:
             self._refuse(404)
             return
         protocol = ServerProtocol(max_size=FRAME_BYTES_MAX)
@@ -264,7 +267,7 @@ class Connection(asyncio.Protocol):
         if protocol.state is not State.OPEN:
             self.close()
             return
-        self.socket = Socket(self, protocol, self._serials())
+        self.socket = Socket(self, protocol, self._serials(), target)
         self._application.on_open(self.socket)
         if frames:  # of a client that did not wait for the answer
             self._on_frames(frames)

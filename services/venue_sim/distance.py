@@ -35,7 +35,7 @@ class Door(Protocol):
 
     def request(self, ticket: int, method: str, path: str, body: bytes, now: Millis) -> list[Effect]: ...
 
-    def open(self, connection: int, now: Millis) -> list[Effect]: ...
+    def open(self, connection: int, now: Millis, target: str = "") -> list[Effect]: ...
 
     def close(self, connection: int, reason: str, now: Millis) -> None: ...
 
@@ -96,8 +96,8 @@ class DistantVenue:
         self._in.send(Request(ticket, method, path, body), now)
         return self._receive(now)
 
-    def open(self, connection: int, now: Millis) -> list[Effect]:
-        return self._send(self._venue.open(connection, now), now)
+    def open(self, connection: int, now: Millis, target: str = "") -> list[Effect]:
+        return self._send(self._venue.open(connection, now, target), now)
 
     def close(self, connection: int, reason: str, now: Millis) -> None:
         self._in.send(Close(connection, reason), now, connection)

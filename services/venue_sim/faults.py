@@ -182,6 +182,29 @@ class AbsurdBook(MessageFault, frozen=True, kw_only=True, tag="absurd_book"):
     size_factor: Decimal = Decimal(1)
 
 
+# --- the leader ------------------------------------------------------------------------------------
+
+
+class LeaderFault(Chance, frozen=True, kw_only=True):
+    """Scope: a coin; of what the other venue says (leader.py)."""
+
+    coin: str = ""
+
+
+class LeaderStall(LeaderFault, frozen=True, kw_only=True, tag="leader_stall"):
+    """Its prices are lost, and the socket lives."""
+
+
+class LeaderWrong(LeaderFault, frozen=True, kw_only=True, tag="leader_wrong"):
+    """Its prices are off by `bps`."""
+
+    bps: Annotated[float, Meta(gt=-10_000, le=1_000_000)] = 50.0
+
+
+class LeaderNonsense(LeaderFault, frozen=True, kw_only=True, tag="leader_nonsense"):
+    """It says what is no price: cut off, not a number, crossed, of nobody, no JSON, endless, in turn."""
+
+
 # --- sockets ---------------------------------------------------------------------------------------
 
 
@@ -302,6 +325,9 @@ AnyLasting: TypeAlias = (
     | FreezeStream
     | CrossedBook
     | AbsurdBook
+    | LeaderStall
+    | LeaderWrong
+    | LeaderNonsense
     | StallSocket
 )
 Deed: TypeAlias = (

@@ -20,10 +20,11 @@ from services.venue_sim.armoury import Armoury
 from services.venue_sim.core import Exchange
 from services.venue_sim.deeds import Deeds, in_scope
 from services.venue_sim.failing_answers import FailingAnswers
+from services.venue_sim.failing_leader import FailingLeader
 from services.venue_sim.failing_messages import FailingMessages
 from services.venue_sim.failing_requests import FailingRequests, Kind
 from services.venue_sim.skew import Skew
-from services.venue_sim.streams import Answered, Say, post_text
+from services.venue_sim.streams import Answered, Led, Say, post_text
 from services.venue_sim.venue import Effect, HttpAnswer, Made, Venue
 from services.venue_sim.withheld import Later, Race, Stalls
 
@@ -54,6 +55,7 @@ class FaultyVenue:
         self._answers = FailingAnswers(
             self._armoury, self._later, acks=self._acks, fills=self._fills, lose=self._requests.lose
         )
+        self._leader = FailingLeader(self._armoury)
         venue.gate = self._answers.gate
 
     # --- faults ---
@@ -103,8 +105,8 @@ class FaultyVenue:
         failed = self._requests.arrive(ticket, path, body, now)
         return self._out(self._venue.request(ticket, method, path, body, now) if failed is None else failed, now)
 
-    def open(self, connection: int, now: Millis) -> list[Effect]:
-        return self._out(self._venue.open(connection, now), now)
+    def open(self, connection: int, now: Millis, target: str = "") -> list[Effect]:
+        return self._out(self._venue.open(connection, now, target), now)
 
     def close(self, connection: int, reason: str, now: Millis) -> None:
         self._stalls.end(connection)
@@ -153,6 +155,8 @@ class FaultyVenue:
                 return self._answers.take(effect, now)
             case Say(about=subs.Channel()):
                 return self._messages.take(effect, now)
+            case Say(about=Led()):
+                return self._leader.take(effect, now)
             case _:
                 return [effect]
 

@@ -204,7 +204,7 @@ class Server:
     def on_open(self, socket: Socket) -> None:
         self._sockets[socket.serial] = socket
         self._last_said[socket.serial] = asyncio.get_running_loop().time()
-        self._perform(self._venue.open(socket.serial, self._clock()))
+        self._perform(self._venue.open(socket.serial, self._clock(), socket.target))
 
     def on_text(self, socket: Socket, text: str) -> None:
         self._perform(self._venue.text(socket.serial, text, self._clock()))

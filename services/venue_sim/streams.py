@@ -45,12 +45,18 @@ class Answered(msgspec.Struct, frozen=True):
     user: str
 
 
+class Led(msgspec.Struct, frozen=True):
+    """What the leader says of a coin (services/venue_sim/leader.py)."""
+
+    coin: str
+
+
 class Say(msgspec.Struct, frozen=True):
-    """Send this text to a connection. `about`: the subscription or the action behind it, where there is one."""
+    """Send this text to a connection. `about`: the subscription, action or leader behind it, where there is one."""
 
     connection: int
     text: bytes
-    about: subs.Subscription | Answered | None = None
+    about: subs.Subscription | Answered | Led | None = None
 
 
 class Drop(msgspec.Struct, frozen=True):

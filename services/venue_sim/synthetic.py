@@ -210,6 +210,9 @@ class SyntheticMarket:
             for name, coin in self._coins.items():
                 exchange.feed(OracleUpdate(coin=name, ticks=Ticks(round(coin.price.ticks))))
 
+    def true_prices(self) -> dict[str, float]:
+        return {name: coin.price.ticks for name, coin in self._coins.items()}
+
     def _turn(self, exchange: Exchange) -> None:
         """Go on in the script."""
         before, self._phase = self._phase, self._scenario.phase(self._elapsed_s)

@@ -119,6 +119,9 @@ class TapeMarket:
                 if book.mid_ticks is not None:
                     exchange.feed(OracleUpdate(coin=coin, ticks=book.mid_ticks))
 
+    def true_prices(self) -> dict[str, float]:
+        return {}
+
     def truths(self, now_ms: int) -> tuple[Truth, ...]:  # noqa: ARG002  # the protocol of all markets
         """Return nothing: what was true behind a recording nobody knows."""
         return ()

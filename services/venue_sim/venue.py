@@ -27,6 +27,7 @@ from services.venue_sim.core import Exchange
 from services.venue_sim.desk import Desk
 from services.venue_sim.durable import Changes
 from services.venue_sim.latency import Line, is_none
+from services.venue_sim.leader import PATH, LeaderStream
 from services.venue_sim.questions import Reply
 from services.venue_sim.requests import Received, Reception, Refusal
 from services.venue_sim.rules import ExchangeConfig
@@ -60,6 +61,10 @@ class Market(Protocol):
 
     def step(self, exchange: Exchange, now_ms: int) -> None:
         """Submit and feed what happens in the next block."""
+
+    def true_prices(self) -> Mapping[str, float]:
+        """Return the price by coin, in ticks, that the book has not come to yet, where one is known."""
+        return {}
 
     def truths(self, now_ms: int) -> Sequence[Truth]:  # noqa: ARG002  # of the markets that know some
         """Return what is true and worth a line in the log after the block of this time."""
@@ -130,6 +135,7 @@ class Venue:
             sight=self._sight,
             noted=lambda number, event, detail: self._scribe.connection(self._now, number, event, detail),
         )
+        self._leader = LeaderStream(instruments)
         self._scribe = Scribe(config, last_sequence)
         self._waiting: dict[int, Waiting] = {}  # by request; bounded by connections and posts in flight
         self._sighted: set[str] = set()  # only asked whether it contains one
@@ -207,9 +213,11 @@ class Venue:
         """Return every open connection with its subscriptions."""
         return self._streams.connections
 
-    def open(self, connection: int, now: Millis) -> list[Effect]:
-        """Take a new connection, or drop it."""
+    def open(self, connection: int, now: Millis, target: str = "") -> list[Effect]:
+        """Take a new connection to the venue, or to the leader where the target says so; or drop it."""
         self._now = now
+        if target.startswith(PATH):
+            return [] if self._leader.open(connection, target) else [Drop(connection, "too many connections")]
         if not self._address.connect(now):
             self._scribe.connection(now, connection, "drop", "too many connections")
             return [Drop(connection, "too many connections")]
@@ -219,6 +227,7 @@ class Venue:
 
     def close(self, connection: int, reason: str, now: Millis) -> None:
         self._now = now
+        self._leader.close(connection)
         if self._streams.close(connection):
             self._address.disconnect()
             self._scribe.connection(now, connection, "close", reason)
@@ -312,7 +321,8 @@ class Venue:
         for truth in self._market.truths(now):
             self._scribe.truth(truth, now)
         self._scribe.block = block.number + 1
-        news = self._streams.follow(block)
+        news: list[Effect] = [*self._streams.follow(block)]
+        news += self._leader.follow(self._market.true_prices(), now)
         effects = [*news, *answers] if self._random.random() < 0.5 else [*answers, *news]
         return Made(block.number, changes, effects)
 

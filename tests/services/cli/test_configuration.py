@@ -146,3 +146,13 @@ def test_a_value_without_a_toml_form_is_refused() -> None:
     """Nothing is written that would read back as something else."""
     with pytest.raises(ConfigFault, match="no values of this kind"):
         toml_text({"a": None})
+
+
+def test_a_leader_leads_what_is_traded(tmp_path: Path) -> None:
+    """Of the chosen assets alone; where none of them has one, the section goes."""
+    path = tmp_path / "led.toml"
+    path.write_text(SIM.read_text() + '[leader]\nsymbols = {BTC = "btcusdt"}\n')
+    for assets, led in (((), True), (("BTC",), True), (("ETH",), False)):
+        leader = effective(path, Overrides(assets=assets)).settings.leader
+        assert (leader is not None) is led
+        assert leader is None or leader.symbols == {"BTC": "btcusdt"}
