@@ -14,17 +14,16 @@ from typing import Final
 from common.actor import Ask, Post
 from common.hyperliquid.connection import Patience
 from common.hyperliquid.info_link import InfoLink
+from common.hyperliquid.stamp_pace import StampPace
 from common.hyperliquid.stream_link import StreamLink
 from common.hyperliquid.subscriptions import market_subscriptions, risk_subscriptions, user_subscriptions
 from common.instrument import Instrument
 from common.messages.base import Message
 from common.messages.venue import VenueTime
 from common.tasks import Tasks
-from common.units import SECOND, Millis, Nanos
+from common.units import Millis, Nanos
 
-STAMP_EVERY: Final = Nanos(SECOND)
 PATIENCE: Final = Patience()
-SOURCES_MAX: Final = 100  # channels of the stream, and HTTP; names come from a closed list
 
 __all__ = ["Patience", "VenueLink", "market_subscriptions", "risk_subscriptions", "user_subscriptions"]
 
@@ -50,7 +49,7 @@ class VenueLink:
     ) -> None:
         self._deliver_now = deliver
         self._tasks = Tasks()
-        self._stamped: dict[str, Nanos] = {}
+        self._stamps = StampPace()
         self._closed = False
         self._stream = StreamLink(
             url="ws" + url.removeprefix("http").rstrip("/") + "/ws",
@@ -101,9 +100,5 @@ class VenueLink:
             self._deliver_now(message)
 
     def _stamp(self, source: str, venue_ms: Millis, resolution_ms: int) -> None:
-        now = Nanos(monotonic_ns())
-        if source in self._stamped and now - self._stamped[source] < STAMP_EVERY:
-            return
-        assert len(self._stamped) < SOURCES_MAX, "sources of venue time have no end"
-        self._stamped[source] = now
-        self._deliver(VenueTime(venue_ms=venue_ms, resolution_ms=resolution_ms))
+        if self._stamps.passes(source, Nanos(monotonic_ns())):
+            self._deliver(VenueTime(venue_ms=venue_ms, resolution_ms=resolution_ms))

@@ -17,6 +17,7 @@ from common.config import Settings
 from common.errors import PeerFault
 from common.hyperliquid import wire
 from common.hyperliquid.signing import SigningKey
+from common.hyperliquid.stamp_pace import StampPace
 from common.hyperliquid.subscriptions import market_subscriptions, risk_subscriptions, user_subscriptions
 from common.keys import PublicKeys
 from common.messages import (
@@ -69,6 +70,7 @@ class LocalVenue:
         self._instruments = settings.instruments()
         self._leader = LeaderReader({})
         self._readers = {name: wire.FrameReader(self._instruments) for name in self._subscriptions}
+        self._stamps = {name: StampPace() for name in self._subscriptions}
         self._connections: dict[int, str] = {}
         self._current: dict[str, int] = {}
         self._heard_at: dict[int, Nanos] = {}
@@ -242,8 +244,8 @@ class LocalVenue:
         except PeerFault:
             return  # as the real links do
         match frame:
-            case wire.Facts(messages=messages, stamp_ms=stamp_ms):
-                if stamp_ms is not None:
+            case wire.Facts(channel=channel, messages=messages, stamp_ms=stamp_ms):
+                if stamp_ms is not None and self._stamps[service].passes(channel, at):
                     self._arrivals.append((at, service, VenueTime(venue_ms=stamp_ms, resolution_ms=1)))
                 self._arrivals += [(at, service, message) for message in messages]
             case wire.PostAnswer(id=post_id, response=response):
