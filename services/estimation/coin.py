@@ -84,7 +84,7 @@ class CoinEstimators:
         self.trade_flow = TradeFlow()
         self.vpin = Vpin(bucket_usd=chosen.vpin_bucket_usd)
         self.guard = MomentumGuard(threshold=chosen.momentum_threshold)
-        self.cascade = CascadeDetector(pull_at=chosen.cascade_pull_severity)
+        self.cascade = CascadeDetector(pull_at=chosen.cascade_pull_severity, usd_per_tick=float(instrument.price(1)))
         self.refit = Refit(self.cascade)
         self.markouts = Markouts(half_life_s=chosen.markout_half_life_s)
         self.profit_and_loss = ProfitAndLoss()
@@ -126,6 +126,7 @@ class CoinEstimators:
         if last is not None:
             self._watch((touch.venue_ms - last.touch.venue_ms) / 1_000, depth_bps(mid + half_spread, mid))
             self.guard.add(mid, max(last.floor, last.sigma.total), touch.venue_ms)
+            self.cascade.price(mid, last.sigma.slow, touch.venue_ms / 1_000)
         self.order_flow.add(touch)
         sample = self.volatility.add(fair, touch.venue_ms)
         if sample is not None:

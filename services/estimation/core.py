@@ -7,7 +7,7 @@ Rules
   4. A feed that is not fresh breaks the chain: no return joins the prices before and after.
   5. Warm is earned live, by `estimation.warm_up_ms` of samples since the start; it is never restored.
   6. Trades and fills that never arrived are counted and said.
-  7. Slower estimates follow an Estimate once a second; that of cascades also after every burst.
+  7. Slower estimates follow an Estimate once a second; that of cascades also after every burst and context.
   8. Fits run in slices of their own, on deadlines, never while a message waits.
   9. The leader's tilt is part of an Estimate, so that nobody sees it beside a price that has followed already. It is
      said anew when it has changed by TILT_STEP_BPS, before it gets too old to count, and at once when it is over.
@@ -75,6 +75,7 @@ class CoinEstimation:
                     self._said = None
             case AssetContext():
                 self.estimators.on_context(message)
+                said = self._cascade()
             case Fill():
                 self.estimators.on_fill(message)
             case LiveOrders():
@@ -129,11 +130,14 @@ class CoinEstimation:
         return follower.stale_at if follower is not None and said is not None and said.leader_tilt_bps else None
 
     def _on_bursts(self) -> list[Effect]:
-        view = self.estimators.view
-        if self.estimators.bursts == self._bursts or view is None:
+        if self.estimators.bursts == self._bursts or self.estimators.view is None:
             return []
         self._bursts = self.estimators.bursts
-        return [Send(cascade(self.estimators, view))]
+        return self._cascade()
+
+    def _cascade(self) -> list[Effect]:
+        view = self.estimators.view
+        return [] if view is None else [Send(cascade(self.estimators, view))]
 
     @property
     def troubles(self) -> list[str]:

@@ -91,7 +91,7 @@ def _excited() -> dict[str, Callable[[], Feed]]:
         return feed
 
     def cascade() -> Feed:
-        one = CascadeDetector(pull_at=0.5)
+        one = CascadeDetector(pull_at=0.5, usd_per_tick=0.1)
 
         def feed(i: int) -> None:
             one.burst(Side.BUY if i % 3 else Side.SELL, Micros(10**9 + i % 1_000), float(i))

@@ -7,7 +7,7 @@ from services.estimation.refit import FIT_EVERY, SLICE_EVENTS, SLICE_EVERY, Refi
 
 
 def detector(events: int) -> CascadeDetector:
-    one = CascadeDetector(pull_at=0.5)
+    one = CascadeDetector(pull_at=0.5, usd_per_tick=0.1)
     for number in range(events):
         one.burst(Side.SELL, Micros(10**9), number * 0.5 + number // 5)
     return one
