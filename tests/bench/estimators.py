@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from common.messages import Regime
 from common.touch import Touch
-from common.units import Micros, Millis, Side
+from common.units import MILLISECOND, SECOND, Micros, Millis, Nanos, Side
 from services.estimation.arrivals import Arrivals
 from services.estimation.attribution import ProfitAndLoss
 from services.estimation.cascade import CascadeDetector
@@ -19,6 +19,7 @@ from services.estimation.fair_price import fair_ticks
 from services.estimation.flow import OrderFlow, TradeFlow
 from services.estimation.hawkes import IncrementalHawkes
 from services.estimation.hawkes_fit import HawkesFit
+from services.estimation.leader import LeaderFollower
 from services.estimation.market_orders import MarketOrders
 from services.estimation.markouts import Markouts
 from services.estimation.momentum import MomentumGuard
@@ -118,7 +119,19 @@ def _touched() -> dict[str, Callable[[], Feed]]:
         one = OrderFlow()
         return lambda i: one.add(touches[i % 1_000])
 
+    def leader() -> Feed:
+        one = LeaderFollower(max_tilt_bps=2.0, weight=1.0, stale=Nanos(SECOND), half_life_s=300.0)
+
+        def feed(i: int) -> None:
+            now, price = Nanos(100 * MILLISECOND * i), 113_000.0 + i % 97
+            one.on_leader(price, price + 0.1, now)
+            one.on_own(price - i % 5, now)
+            one.belief(now)
+
+        return feed
+
     return {
+        "leader (both prices)": leader,
         "microprice": lambda: lambda i: fair_ticks(touches[i % 1_000], 0.5),
         "order-flow imbalance": flow,
         "arrivals": arrivals,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from common.config import Settings
 from common.messages import Estimate, LeaderEstimate, LeaderTop
 from common.sections import Leader
 from services.estimation.core import TILT_STEP_BPS, Estimation, Inbox
@@ -34,9 +35,9 @@ def lesson(seconds: int = 40) -> Iterator[tuple[float, Inbox]]:
         yield second + 0.7, price(second + 0.7, ticks)
 
 
-def taught() -> Script[Inbox]:
+def taught(settings: Settings = LED) -> Script[Inbox]:
     """Return one at 40 s that knows its leader; both prices are up."""
-    story: Script[Inbox] = Script(Estimation(LED, BOOT))
+    story: Script[Inbox] = Script(Estimation(settings, BOOT))
     story.send(FRESH)
     for seconds, message in lesson():
         story.until(seconds).ignore().send(message)
@@ -63,12 +64,17 @@ def test_the_tilt_goes_when_we_have_followed() -> None:
 
 
 def test_small_changes_wait() -> None:
-    """Rule 9: less than TILT_STEP_BPS is not worth a message, until the price behind the word grows old."""
-    story = taught().send(price(40, 40 * STEP)).ignore()
-    small = TILT_STEP_BPS / 2 * STEP  # its share is believed, so the tilt moves by less
-    story.send(price(40.1, 40 * STEP + small), price(40.7, 40 * STEP + small)).expect()
-    story.at(40.75).send(price(40.75, 40 * STEP + small))
-    assert [said.leader_at for said in story.take(Estimate)] == [at(40.75)]
+    """Rule 9: less than TILT_STEP_BPS is not worth a message, until the last word is half as old as it may be.
+
+    All of it happens before the next step ends, after which more, or less, is believed.
+    """
+    impatient = msgspec.structs.replace(LED.leader or Leader(symbols={}), stale_ms=900)
+    story = taught(msgspec.structs.replace(LED, leader=impatient)).send(price(40, 40 * STEP)).ignore()
+    small = 40 * STEP + TILT_STEP_BPS / 2 * STEP  # its share is believed, so the tilt moves by less
+    story.at(40.449).send(price(40.449, small)).expect()
+    story.at(40.45).send(price(40.45, small))
+    assert [said.leader_at for said in story.take(Estimate)] == [at(40.45)]
+    story.expect()
 
 
 def test_a_silent_leader_is_taken_back() -> None:

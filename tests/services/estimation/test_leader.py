@@ -112,6 +112,12 @@ def test_who_does_not_lead_tilts_nothing() -> None:
     assert mean([score(each).errors for each in told]) < 1.005
 
 
+def test_chance_is_not_believed() -> None:
+    """Rule 2: of a hundred that do not lead, a sixth have a slope beyond its error after a few steps; half have one."""
+    believed = [list(lived(seed, leads=False, seconds=22))[-1].belief.followed > 0 for seed in range(100)]
+    assert 0 < sum(believed) < 33
+
+
 def test_a_leader_leads() -> None:
     """The same for one seed: half of the squared error is gone."""
     found = score(list(lived(1, seconds=200)))
