@@ -15,6 +15,10 @@ class PeerFault(HouseError):
     """Raised when bytes from outside do not mean what the schema says they must."""
 
 
+class AbsurdNumber(PeerFault):
+    """Raised when a number of the venue is none: NaN, an infinity, beyond everything. Other than silence it alarms."""
+
+
 class ConfigFault(HouseError):
     """Raised when configuration, keystore, tape or command line is wrong; the text names thing and fix."""
 

@@ -18,7 +18,7 @@ import httpx
 import msgspec
 
 from common.actor import Ask
-from common.errors import PeerFault
+from common.errors import AbsurdNumber, PeerFault
 from common.hyperliquid import wire
 from common.hyperliquid.budget import MinuteBudget
 from common.hyperliquid.connection import Patience, Stamp
@@ -74,7 +74,8 @@ class InfoLink:
         try:
             message = await self._answer(effect)
         except PeerFault as fault:
-            message = QueryFailed(query_id=effect.query_id, reason=str(fault)[:REASON_CHARS_MAX])
+            reason, absurd = str(fault)[:REASON_CHARS_MAX], isinstance(fault, AbsurdNumber)
+            message = QueryFailed(query_id=effect.query_id, reason=reason, absurd=absurd)
         finally:
             self._asked -= 1
         self._deliver(message)

@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from common.errors import PeerFault
+from common.errors import AbsurdNumber, PeerFault
 from common.instrument import Instrument
 from common.messages.orders import Fill
 from common.messages.venue import FundingPayment, VenueOrder
@@ -85,7 +85,7 @@ class StampedFunding(Funding, frozen=True, gc=False):
 def finite(value: Decimal, name: str) -> Decimal:
     """Refuse NaN, infinities and numbers that could blow up whatever they are multiplied with."""
     if not value.is_finite() or value.adjusted() >= DIGITS_MAX:
-        raise PeerFault(f"{name} {value} is out of range")
+        raise AbsurdNumber(f"{name} {value} is out of range")
     return value
 
 

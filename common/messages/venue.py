@@ -282,6 +282,7 @@ class QueryFailed(Message, frozen=True, kw_only=True):
 
     query_id: int
     reason: str
+    absurd: bool = False  # an answer came, and a number in it is none
 
 
 # --- answers to posted actions -------------------------------------------------------------------

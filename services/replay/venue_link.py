@@ -14,7 +14,7 @@ import msgspec
 from common import witness
 from common.actor import Ask, Post, Sign
 from common.config import Settings
-from common.errors import PeerFault
+from common.errors import AbsurdNumber, PeerFault
 from common.hyperliquid import wire
 from common.hyperliquid.signing import SigningKey
 from common.hyperliquid.stamp_pace import StampPace
@@ -269,7 +269,8 @@ class LocalVenue:
         try:
             message = self._read(answer, ask, asked_at)
         except PeerFault as fault:
-            message = QueryFailed(query_id=ask.query_id, reason=str(fault))
+            absurd = isinstance(fault, AbsurdNumber)
+            message = QueryFailed(query_id=ask.query_id, reason=str(fault), absurd=absurd)
         self._arrivals.append((self._delay(now), service, VenueTime(venue_ms=self._venue_ms(now), resolution_ms=1)))
         self._arrivals.append((self._delay(now), service, message))
 

@@ -140,15 +140,17 @@ class Audit:
                 return kind
         return None
 
-    def on_failure(self, query_id: int, now: Nanos) -> None:
-        """Ask again, after a pause that grows."""
+    def on_failure(self, query_id: int, now: Nanos) -> Kind | None:
+        """Ask again, after a pause that grows; returns what was asked."""
         self._statuses.pop(query_id, None)
-        for turn in self._turns.values():
+        for kind, turn in self._turns.items():
             if turn.query_id == query_id:
                 turn.query_id = None
                 pause = min(SECOND << min(turn.failures, 4), RETRY_MAX)
                 turn.failures += 1
                 turn.due_at, turn.urgent = Nanos(now + pause), True
+                return kind
+        return None
 
     def deadline(self, now: Nanos) -> Nanos | None:
         """Say when the next question may be asked."""

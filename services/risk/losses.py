@@ -5,7 +5,7 @@ Rules
      forgives nothing; the peak once it has grown by a thousandth.
   2. One state beyond a limit pulls quotes and asks for another; a second one within 2 s is confirmed. One peer
      latched on a single phantom tick of equity.
-  3. Equity that is no finite number is beyond every limit.
+  3. Equity that is no finite number is beyond every limit; so is an account state with any number that is none.
   4. No limit is worth more than `max_loss_share` of what the day began with.
   5. A person who clears a drawdown has seen it: the peak begins anew. A loss of the day or hour stays one.
 """
@@ -24,6 +24,7 @@ HOUR_MS: Final = 3_600_000
 CONFIRM_WITHIN: Final = Nanos(2 * SECOND)
 PEAK_STEP: Final = Decimal("1.001")
 ZERO: Final = Decimal(0)
+NO_NUMBER: Final = Decimal("NaN")
 
 
 class Money(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +116,15 @@ class Losses:
             peak=marks.peak if marks else ZERO,
             unrealised=sum((position.unrealized_pnl for position in account.positions), ZERO),
         )
+        self._judge(money, now)
+        return changed
+
+    def on_absurd(self, now: Nanos) -> None:
+        """An account state came in which a number is none (rule 3)."""
+        self._judge(msgspec.structs.replace(self.money, equity=NO_NUMBER, known=True), now)
+
+    def _judge(self, money: Money, now: Nanos) -> None:
+        """Rule 2."""
         bad = max(loss_share(money, self._settings), drawdown_share(money, self._settings)) > 1
         count = 0
         if bad:
@@ -122,7 +132,6 @@ class Losses:
             count = self.money.bad_states + 1 if again else 1
         self._bad_at = now if bad else None
         self.money = msgspec.structs.replace(money, bad_states=count)
-        return changed
 
     def forgive_drawdown(self) -> DayRecord | None:
         """Rule 5; the row to record, when there is one."""

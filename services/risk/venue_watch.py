@@ -203,7 +203,10 @@ class VenueWatch:
                 assert_never(message)
 
     def on_failure(self, failed: QueryFailed, now: Nanos) -> None:
-        self._audit.on_failure(failed.query_id, now)
+        kind = self._audit.on_failure(failed.query_id, now)
+        if kind is Kind.ACCOUNT and failed.absurd:
+            self.findings["absurd account state"] += 1
+            self._facts.losses.on_absurd(now)
 
     def _on_role(self, answer: VenueUserRole, now: Nanos) -> list[Effect]:
         """Rule 4."""

@@ -182,6 +182,13 @@ class AbsurdBook(MessageFault, frozen=True, kw_only=True, tag="absurd_book"):
     size_factor: Decimal = Decimal(1)
 
 
+class AbsurdAccount(Lasting, frozen=True, kw_only=True, tag="absurd_account"):
+    """The account value in answers to clearinghouseState is `value`."""
+
+    value: str = "NaN"
+    user: Address = ""
+
+
 # --- the leader ------------------------------------------------------------------------------------
 
 
@@ -325,6 +332,7 @@ AnyLasting: TypeAlias = (
     | FreezeStream
     | CrossedBook
     | AbsurdBook
+    | AbsurdAccount
     | LeaderStall
     | LeaderWrong
     | LeaderNonsense

@@ -169,13 +169,23 @@ class FaultyVenue:
         return sent
 
     def _spoilt(self, answer: HttpAnswer, kind: Kind, now: Millis) -> HttpAnswer:
-        """Change an answer to a question about a book or an order that a fault concerns."""
+        """Change an answer to a question about a book, an account or an order that a fault concerns."""
         if kind.type == "l2Book" and answer.body != b"null":
             body = self._messages.book(answer.body, str(kind.fields.get("coin")), now)
             return msgspec.structs.replace(answer, body=body)
+        if kind.type == "clearinghouseState":
+            return msgspec.structs.replace(answer, body=self._account(answer.body, kind.fields, now))
         if kind.type == "orderStatus" and self._is_young(kind.fields, now):
             return msgspec.structs.replace(answer, body=msgspec.json.encode(UNKNOWN))
         return answer
+
+    def _account(self, body: bytes, fields: dict[str, Any], now: Millis) -> bytes:
+        for armed, fault in self._armoury.of(faults.AbsurdAccount, now):
+            if fault.user in ("", str(fields.get("user")).lower()) and self._armoury.strikes(armed):
+                state = msgspec.json.decode(body)
+                state["marginSummary"]["accountValue"] = fault.value
+                return msgspec.json.encode(state)
+        return body
 
     # --- unknownOid ---
 

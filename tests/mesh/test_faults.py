@@ -2,10 +2,23 @@
 
 import pytest
 
+from common.halt import HaltDir
 from common.witness_check import verify
-from tests.mesh.live import live_mesh
+from tests.mesh.live import LiveMesh, live_mesh
 
 pytestmark = pytest.mark.mesh
+
+
+def equity_that_is_no_number(mesh: LiveMesh) -> None:
+    """C12: NaN trips instead of switching the control off: nothing rests, nothing is placed any more."""
+    mesh.venue.fault("absurd_account", value="NaN")
+    mesh.wait("halted for loss", lambda: "loss" in {file.cause for file in HaltDir(mesh.home.halt).read().files}, 20)
+    mesh.wait("nothing rests", lambda: not mesh.judge.refresh().resting(), 20)
+    mesh.wait("contained", lambda: mesh.status()["services"]["risk"]["detail"] == "contained", 20)
+    mark = mesh.judge.refresh().seq
+    mesh.venue.fault("manual_trade", coin="BTC", side="buy", size="0.001")  # what would move every quote
+    mesh.wait("the trade", lambda: mesh.judge.refresh().seq > mark + 20, 20)
+    assert mesh.judge.placing(after=mark) == []
 
 
 def test_lost_acks_and_a_dropped_socket() -> None:
@@ -23,6 +36,7 @@ def test_lost_acks_and_a_dropped_socket() -> None:
         mesh.venue.clear(number)
         mesh.wait_ready()
         mesh.wait_quoting()
+        equity_that_is_no_number(mesh)
         mesh.mm("down")
         report = verify(mesh.home.witness)
         assert report.ok, "\n".join(map(str, report.findings[:20]))

@@ -61,7 +61,7 @@ def quantity(stage: Stage) -> str:
 
 
 def message_rate(stage: Stage) -> str:
-    """C5: the whole burst and a hundred orders more, at once."""
+    """C5: the whole burst and a hundred orders more, at once; with nothing left of it, cancels go out all the same."""
     batches = stage.settings.risk.orders_burst // BATCH_MAX + 2
     coin = stage.coins[0]
 
@@ -71,7 +71,8 @@ def message_rate(stage: Stage) -> str:
             stage.asker.ask(*_copies(stage, order))
         return _copies(stage, order)
 
-    return _refused(stage, "C5", ("rate",), burst)
+    refused = _refused(stage, "C5", ("rate",), burst)
+    return f"{refused}; {_cancelled_meanwhile(stage, burst)}"
 
 
 def duplicates(stage: Stage) -> str:
@@ -181,6 +182,25 @@ def second_limits(stage: Stage) -> str:
         return [stage.asker.order(coin, Side.BUY, Ticks(round(bid * (1 - 1.5 * most / 10_000))), TINY_USD)]
 
     return _refused(stage, "C28", ("signer",), make)
+
+
+def _cancelled_meanwhile(stage: Stage, burst: Callable[[], list[OrderIntent]]) -> str:
+    """Have a coin pulled while the tokens are exhausted: its cancels arrive at the venue."""
+    mark, pulled = stage.log.refresh().seq, stage.coins[-1]
+    if stage.log.resting(pulled) == 0:
+        raise NotTripped(f"nothing of {pulled} rests that could be cancelled")
+    exhausted = []
+
+    def empty() -> bool:
+        exhausted.append("rate" in stage.asker.codes(*burst()))
+        return stage.empty(pulled)
+
+    with stage.fault("freeze_stream", channel="l2Book", coin=pulled):
+        stage.until(f"nothing of {pulled} rests", empty, TRIP_S_MAX)
+    cancels = sum(stage.log.cancels_by(agent, mark) for agent in stage.agents.values())
+    if not all(exhausted) or not cancels:
+        raise NotTripped(f"{cancels} cancel actions arrived; exhausted were {sum(exhausted)} of {len(exhausted)} looks")
+    return f"with no token left {cancels} cancel actions arrived, and nothing of {pulled} rested"
 
 
 # --- parts -------------------------------------------------------------------------------------------

@@ -94,6 +94,35 @@ def test_a_thin_market_is_quoted_with_little() -> None:
     assert plenty > 3
 
 
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e30"])
+def test_equity_that_is_no_number_ends_trading(value: str) -> None:
+    """C12: it trips the loss control instead of switching it off; one bad answer alone pulls, and quotes come back."""
+    mesh = quoting()
+    number = mesh.venue.fault("absurd_account", mesh.simulation.now, value=value)
+    mesh.run_for(HEARD_S)
+    assert number
+    assert {file.cause for file in mesh.simulation.halt} == {"loss", "drawdown"}
+    mark = mesh.judge.seq
+    mesh.run_for(10)
+    assert mesh.judge.resting() == {}
+    assert mesh.judge.placing(after=mark) == []
+
+
+@pytest.mark.truth
+def test_prices_of_nothing_pull() -> None:
+    """C16: books whose prices are zero are no books: nothing of the coin rests, until they are books again."""
+    mesh = quoting()
+    fault(mesh, "absurd_book", coin="BTC", price_factor="0")
+    mesh.run_for(5)
+    assert posture(mesh).coins["BTC"] is PostureLevel.PULL_QUOTES
+    assert mesh.judge.resting("BTC") == {}
+    assert mesh.judge.resting("ETH")
+    mesh.venue.clear_faults(mesh.simulation.now)
+    mesh.run_for(25)
+    assert mesh.judge.resting("BTC")
+    assert mesh.simulation.halt == []
+
+
 @pytest.mark.truth
 def test_a_drawdown_ends_trading() -> None:
     """C12: with loss limits that allow it, 5 % below the peak."""

@@ -74,6 +74,18 @@ def test_no_number_is_beyond_every_limit(text: str) -> None:
         assert loss_share(losses.money, SETTINGS.risk) == drawdown_share(losses.money, SETTINGS.risk) > 1
 
 
+def test_a_state_with_a_number_that_is_none_is_beyond_every_limit() -> None:
+    """Rule 3: one pulls, two kill; the marks stay, and a sound one is a sound one again."""
+    losses = started()
+    losses.on_absurd(Nanos(0))
+    assert losses.suspected
+    losses.on_absurd(Nanos(2 * SECOND))
+    assert losses.money.bad_states == 2
+    assert loss_share(losses.money, SETTINGS.risk) == drawdown_share(losses.money, SETTINGS.risk) > 1
+    losses.on_account(account("10000"), Nanos(3 * SECOND))
+    assert losses.money.bad_states == losses.money.daily_pnl == 0
+
+
 def test_a_restart_forgives_nothing() -> None:
     """Rule 1: starts and peak are in the journal."""
     losses = Losses(SETTINGS.risk)

@@ -1,6 +1,7 @@
 """Every fault as a client meets it, on virtual time; the exchange stays sound each time."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 import msgspec
 import pytest
@@ -9,7 +10,7 @@ from common import witness
 from common.errors import PeerFault
 from common.units import Millis
 from services.venue_sim.faulty_venue import FaultyVenue
-from tests.services.venue_sim.door import ALICE, CLOID, cancel, limit, place, signed
+from tests.services.venue_sim.door import ALICE, BOB, CLOID, cancel, limit, place, signed
 from tests.services.venue_sim.fault_stage import ALICE_EAR, BOB_EAR, FaultStage
 
 GOOD = '{"status":"ok"'
@@ -311,6 +312,15 @@ def test_an_absurd_book(stage: FaultStage) -> None:
     assert (bid["px"], bid["sz"]) == ("990000.0", "0.0")
     (other,), _ = stage.ask("l2Book", coin="ETH")["levels"]
     assert (other["px"], other["sz"]) == ("3900.0", "1.0")
+
+
+def test_an_absurd_account(stage: FaultStage) -> None:
+    """Its value is no number; nobody else's is touched, and neither is the rest of it."""
+    stage.fault("absurd_account", user=ALICE.address)
+    alice, bob = (stage.ask("clearinghouseState", user=who.address) for who in (ALICE, BOB))
+    assert alice["marginSummary"].pop("accountValue") == "NaN"
+    assert Decimal(bob["marginSummary"].pop("accountValue")) > 0
+    assert {key: alice[key] for key in alice if key != "time"} == {key: bob[key] for key in bob if key != "time"}
 
 
 # --- sockets ---
