@@ -230,8 +230,13 @@ class Mesh:
             return
         message = self._decode(frames[1].decode(errors="replace"), frames[2])
         if isinstance(message, Snapshot):
+            try:
+                facts = tuple(unpack(message))
+            except PeerFault:
+                self._malformed += 1  # and asked for again
+                return
             topics = self._subscriptions.get(peer, ())
-            for name, envelope, body in unpack(message):
+            for name, envelope, body in facts:
                 if name in topics:
                     self._on_fact(name, envelope, body)
             self._snapshots.pop(peer, None)

@@ -141,7 +141,7 @@ class _OrderStatus(msgspec.Struct, frozen=True):
 
 class _Leverage(msgspec.Struct, frozen=True):
     type: str
-    value: int
+    value: Annotated[int, Meta(ge=0, le=1_000)]
 
 
 class _Position(msgspec.Struct, frozen=True, rename="camel"):
@@ -192,8 +192,8 @@ class _Universe(msgspec.Struct, frozen=True):
 
 
 class _RateLimit(msgspec.Struct, frozen=True, rename="camel"):
-    n_requests_used: Annotated[int, Meta(ge=0)]
-    n_requests_cap: Annotated[int, Meta(ge=0)]
+    n_requests_used: types.Id
+    n_requests_cap: types.Id
 
 
 class _Capacity(msgspec.Struct, frozen=True, rename="camel"):
@@ -249,10 +249,11 @@ def decode_answer(
 
 def _capacities(seen: _Capacity, coin: str, query_id: int, instruments: Mapping[str, Instrument]) -> VenueCapacity:
     buy, sell = seen.max_trade_szs
-    if seen.coin != coin or coin not in instruments or not (buy.is_finite() and sell.is_finite()):
-        raise PeerFault(f"capacity of {seen.coin}: {buy}, {sell}; asked for {coin}")
+    if seen.coin != coin or coin not in instruments:
+        raise PeerFault(f"capacity of {seen.coin}; asked for {coin}")
     lots = instruments[coin].lots_floor
-    return VenueCapacity(query_id=query_id, coin=coin, buy=lots(buy), sell=lots(sell))
+    buy_lots, sell_lots = lots(types.finite(buy, "maxTradeSzs")), lots(types.finite(sell, "maxTradeSzs"))
+    return VenueCapacity(query_id=query_id, coin=coin, buy=buy_lots, sell=sell_lots)
 
 
 def _configured(orders: Iterable[types.Order], instruments: Mapping[str, Instrument]) -> tuple[VenueOrder, ...]:

@@ -269,3 +269,16 @@ def test_a_garbled_snapshot_is_the_peers_fault() -> None:
     """A snapshot is bytes from outside like any other."""
     with pytest.raises(PeerFault):
         list(mesh.unpack(Snapshot(request_id=1, frames=((b"Book\0\xc1", b""),))))
+
+
+def test_a_peer_that_answers_garbage_ends_nobody(wires: Wires) -> None:
+    """Rule 5: a snapshot that cannot be read is counted like any other wrong bytes."""
+
+    async def story() -> None:
+        peer = Peer(wires, "risk", ApprovalRequest | FeedHealth)
+        garbled = encode(Snapshot(request_id=1, frames=((b"FeedHealth\0\xc1", b""),)))
+        peer.mesh._on_answer("market_data", [b"", b"Snapshot", garbled])
+        assert (peer.mesh.refused, peer.heard) == (1, [])
+        peer.mesh.close()
+
+    live(story)

@@ -21,6 +21,7 @@ from common.messages.venue import (
     OpenOrdersQuery,
     OrderStatusQuery,
     Query,
+    RateLimitQuery,
     Transfer,
     TransfersQuery,
     UserRoleQuery,
@@ -244,7 +245,11 @@ def test_universe() -> None:
         *((AccountQuery(), {}), (AccountQuery(), account(withdrawable=None)), (AccountQuery(), account(time=-1))),
         *((AccountQuery(), account(position(szi="1e-9"))), (AccountQuery(), account(position(leverage={})))),
         (AccountQuery(), account(marginSummary={"accountValue": "Infinity", "totalMarginUsed": "0"})),
+        (AccountQuery(), account(position(leverage={"type": "cross", "value": 1_001}))),
         (MetaQuery(), {"universe": [{"name": "BTC", "szDecimals": 7, "maxLeverage": 40}]}),
+        # numbers that no message could carry on
+        (RateLimitQuery(), {"nRequestsUsed": 0, "nRequestsCap": 1 << 64}),
+        (CapacityQuery("BTC"), {"coin": "BTC", "maxTradeSzs": ["1", "1000000000000"]}),
     ],
 )
 def test_no_answer(query: WholeQuery, answer: Any) -> None:
