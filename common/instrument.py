@@ -5,6 +5,7 @@ numbers are always allowed. Sizes: a multiple of 10^-size_decimals. Orders: at l
 """
 
 from decimal import Decimal
+from functools import cache
 from math import ceil, floor
 from typing import Final
 
@@ -32,10 +33,10 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     # --- exact conversions; raise ValueError when the value is off the grid ---
 
     def ticks(self, price: Decimal | str) -> Ticks:
-        return Ticks(_whole(Decimal(price), self.price_decimals, f"{self.coin} price"))
+        return Ticks(_whole(Decimal(price), self.price_decimals, self.coin, "price"))
 
     def lots(self, size: Decimal | str) -> Lots:
-        return Lots(_whole(Decimal(size), self.size_decimals, f"{self.coin} size"))
+        return Lots(_whole(Decimal(size), self.size_decimals, self.coin, "size"))
 
     def price(self, ticks: Ticks | int) -> Decimal:
         return Decimal(ticks).scaleb(-self.price_decimals)
@@ -55,8 +56,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
 
     def step(self, ticks: Ticks | int) -> int:
         """Return the distance in ticks between legal prices near `ticks`: 5 significant figures, whole USD always."""
-        digits = len(str(abs(ticks)))
-        return int(min(10 ** max(0, digits - SIGNIFICANT_FIGURES_MAX), 10**self.price_decimals))
+        return _step(len(str(abs(ticks))), self.price_decimals)
 
     def is_legal(self, ticks: Ticks | int) -> bool:
         return ticks > 0 and ticks % self.step(ticks) == 0
@@ -81,8 +81,13 @@ def notional(ticks: Ticks | int, lots: Lots | int) -> Micros:
     return Micros(ticks * abs(lots))
 
 
-def _whole(value: Decimal, decimals: int, name: str) -> int:
+def _whole(value: Decimal, decimals: int, coin: str, name: str) -> int:
     scaled = value.scaleb(decimals)
-    if not scaled.is_finite() or scaled != scaled.to_integral_value():
-        raise ValueError(f"{name} {value} is not a multiple of 1e-{decimals}")
-    return int(scaled)
+    if not scaled.is_finite() or (whole := int(scaled)) != scaled:
+        raise ValueError(f"{coin} {name} {value} is not a multiple of 1e-{decimals}")
+    return whole
+
+
+@cache  # digits of a price and decimals of a coin are few
+def _step(digits: int, price_decimals: int) -> int:
+    return int(min(10 ** max(0, digits - SIGNIFICANT_FIGURES_MAX), 10**price_decimals))

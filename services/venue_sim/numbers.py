@@ -1,14 +1,17 @@
 """How the venue prints numbers: no exponent, no trailing zeros, one decimal at least."""
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from common.instrument import Instrument
 from common.units import Lots, Micros, Ticks
 
 USD_DECIMALS: Final = 6
+PRINTED_MAX: Final = 1 << 14  # a block tells the same prices and sizes to streams, answers and log; some MB
 
 
+@lru_cache(PRINTED_MAX)
 def fixed(value: int, decimals: int) -> str:
     """Print `value` x 10^-`decimals`: 1133770, 1 -> "113377.0"."""
     digits = str(abs(value)).rjust(decimals + 1, "0")
