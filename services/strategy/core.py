@@ -51,7 +51,7 @@ class Strategy:
                 self._posture, self._posture_at = message, now
                 return [] if repeated else self._targets(tuple(self._coins), now)
             case Wake():
-                return self._targets(tuple(self._coins), now)
+                return self._targets(tuple(name for name, coin in self._coins.items() if now >= coin.repeat_at), now)
             case _:
                 coin = self._coins.get(message.coin)
                 if coin is None:
