@@ -3,7 +3,8 @@
 `load(path)` gives the one frozen `Settings` that every service of a run shares; nothing else is configuration.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from math import isfinite
 from pathlib import Path
@@ -15,7 +16,7 @@ from msgspec import Meta
 from common.delays import Latency, UniformDelay
 from common.errors import ConfigFault
 from common.instrument import Instrument
-from common.sections import Alerts, Count, Drill, Estimation, Keys, Kill, Leader, Positive, Share, Strategy, Usd
+from common.sections import Alerts, Count, Drill, Estimation, Keys, Kill, Leader, Mesh, Positive, Share, Strategy, Usd
 from common.units import MILLISECOND, Nanos
 
 MESH_SERVICES: Final = (
@@ -41,6 +42,9 @@ class Network(StrEnum):
     MAINNET = "mainnet"
 
 
+HOSTS: Final = {"api.hyperliquid.xyz": Network.MAINNET, "api.hyperliquid-testnet.xyz": Network.TESTNET}
+
+
 class JournalSync(StrEnum):
     NORMAL = "normal"  # survives any process crash
     FULL = "full"  # survives power loss
@@ -57,7 +61,7 @@ class FillModel(StrEnum):
 class Coin(Section, frozen=True, kw_only=True):
     """One coin; asset and size_decimals are checked against the venue's universe at every start."""
 
-    asset: Annotated[int, Meta(ge=0)]
+    asset: Annotated[int, Meta(ge=0, le=10_000_000)]
     size_decimals: Annotated[int, Meta(ge=0, le=6)]
     leverage: Annotated[int, Meta(ge=1, le=50)] = 5
     max_position_usd: Usd  # hard limit on the worst case
@@ -66,7 +70,7 @@ class Coin(Section, frozen=True, kw_only=True):
 
 
 class Venue(Section, frozen=True, kw_only=True):
-    url: str
+    url: Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?$")]
     network: Network
     account: str = ""  # address that owns positions; never an agent's. Empty in the sim profile: made by `mm up`
 
@@ -201,17 +205,6 @@ class Cpu(Section, frozen=True, kw_only=True):
     affinity: dict[str, list[int]] = {}
 
 
-class Mesh(Section, frozen=True, kw_only=True):
-    """Services that are reached over tcp, each as "host:port"; all others use ipc. See common/wiring.py."""
-
-    tcp: dict[str, str] = {}
-
-    def addresses(self) -> dict[str, tuple[str, int]]:
-        """Return service -> host and port; ValueError where a text is not "host:port"."""
-        parts = ((service, text.rpartition(":")) for service, text in sorted(self.tcp.items()))
-        return {service: (host, int(port)) for service, (host, _, port) in parts}
-
-
 class Tape(Section, frozen=True, kw_only=True):
     services: list[str] = []  # these write what they receive to HOME/tape
 
@@ -316,13 +309,27 @@ def _infinities(value: object, path: str) -> Iterator[str]:
         yield f"{path}: {value} is no number to trade with"
 
 
-def _unreachable(mesh: Mesh) -> Iterator[str]:
-    for service, text in mesh.tcp.items():
-        host, _, port = text.rpartition(":")
-        if service not in MESH_SERVICES:
-            yield f"mesh.tcp.{service}: there is no such service; one of {', '.join(MESH_SERVICES)}"
-        if not host or not port.isdecimal() or not 1 <= int(port) < 65_535:
-            yield f'mesh.tcp.{service}: {text!r} is no address; write "127.0.0.1:7001" (and leave the next port free)'
+def _misdirected(settings: Settings) -> Iterator[str]:
+    """Say where real money could be meant as play money, or the other way round."""
+    venue, real = settings.venue, settings.profile is Profile.MAINNET
+    if real is not (venue.network is Network.MAINNET):
+        yield f"venue.network: {venue.network} is not the network of the {settings.profile} profile"
+    for host, network in HOSTS.items():
+        if venue.url.partition("://")[2].partition("/")[0].partition(":")[0] == host and network is not venue.network:
+            yield f"venue.url: {venue.url} is the venue of the {network}, not of the {venue.network}"
+
+
+def _unknown_services(settings: Settings) -> Iterator[str]:
+    """A name that is mistyped here would change nothing, and nobody would hear of it."""
+    named: dict[str, Iterable[str]] = {
+        "cpu.affinity": settings.cpu.affinity,
+        "mesh.tcp": settings.mesh.tcp,
+        "tape.services": settings.tape.services,
+    }
+    for section, services in named.items():
+        for service in services:
+            if service not in MESH_SERVICES:
+                yield f"{section}: there is no service {service}; one of {', '.join(MESH_SERVICES)}"
 
 
 def _reversed(venue_sim: VenueSim) -> Iterator[str]:
@@ -343,7 +350,8 @@ def _contradictions(settings: Settings) -> list[str]:
     total = weights.order_management + weights.risk + weights.canceller + weights.reserve
     if total > 1_200:
         faults.append(f"budget: the shares add up to {total}, the venue gives 1200 a minute; lower one of them")
-    faults += _unreachable(settings.mesh)
+    faults += [*_misdirected(settings), *_unknown_services(settings)]
+    faults += [f"mesh.tcp.{fault}" for fault in settings.mesh.faults()]
     faults += [f"venue_sim.{fault}" for fault in _reversed(settings.venue_sim)]
     faults += [f"alerts.{fault}" for fault in settings.alerts.faults()]
     if settings.canceller.schedule_horizon_ms >= 86_400_000:
@@ -352,6 +360,8 @@ def _contradictions(settings: Settings) -> list[str]:
         faults.append("kill.slippage_bps: exceeds signer.max_deviation_bps, which would refuse the flatten")
     if settings.canceller.max_cancels_per_s < settings.risk.max_open_orders:
         faults.append("canceller.max_cancels_per_s: below risk.max_open_orders: one pull would not fit into a second")
+    assets = Counter(limits.asset for limits in settings.coins.values())
+    faults += [f"coins: two of them are asset {asset}; each coin has its own" for asset in assets if assets[asset] > 1]
     for coin, limits in settings.coins.items():
         if limits.order_usd < 10:
             faults.append(f"coins.{coin}.order_usd: {limits.order_usd} is below the venue's minimum of 10 USD")

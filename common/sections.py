@@ -168,3 +168,26 @@ class Drill(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How long a passed drill of these limits is good for; the sim profile needs none."""
 
     max_age_days: Annotated[int, Meta(ge=1, le=90)] = 30
+
+
+class Mesh(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Services that are reached over tcp, each as "host:port"; all others use ipc. See common/wiring.py."""
+
+    tcp: dict[str, str] = {}
+
+    def addresses(self) -> dict[str, tuple[str, int]]:
+        """Return service -> host and port; ValueError where a text is not "host:port"."""
+        parts = ((service, text.rpartition(":")) for service, text in sorted(self.tcp.items()))
+        return {service: (host, int(port)) for service, (host, _, port) in parts}
+
+    def faults(self) -> Iterator[str]:
+        """Say which addresses are none, and which ports two services would take."""
+        taken: dict[tuple[str, int], str] = {}
+        for service, text in self.tcp.items():
+            host, _, port = text.rpartition(":")
+            if not host or not port.isdecimal() or not 1 <= int(port) < 65_535:
+                yield f'{service}: {text!r} is no address; write "127.0.0.1:7001" (and leave the next port free)'
+                continue
+            for each in (int(port), int(port) + 1):
+                if (other := taken.setdefault((host, each), service)) != service:
+                    yield f"{service}: port {each} belongs to {other}; each takes the port it names and the next one"

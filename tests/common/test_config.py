@@ -1,5 +1,6 @@
 """A configuration that says something wrong refuses the start, by the path of the key."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,14 @@ def test_the_smallest_file() -> None:
         ("[risk]", "[risk]\nmax_open_orders = 1.5", "$.risk.max_open_orders"),
         ('profile = "sim"', 'profile = "live"', "$.profile"),
         ('network = "testnet"', 'network = "devnet"', "$.venue.network"),
+        ('url = "http://', 'url = "', "$.venue.url"),
+        ('url = "http://', 'url = "ftp://', "$.venue.url"),
+        ("asset = 0", "asset = 10000001", "$.coins[...].asset"),
+        # names and places that belong to something else
+        ("[risk]", '[tape]\nservices = ["rsk"]\n[risk]', "tape.services: there is no service rsk; one of risk"),
+        ("[risk]", "[cpu]\naffinity = { rsk = [0] }\n[risk]", "cpu.affinity: there is no service rsk"),
+        ('network = "testnet"', 'network = "mainnet"', "venue.network: mainnet is not the network of the sim profile"),
+        ('profile = "sim"', 'profile = "mainnet"', "venue.network: testnet is not the network of the mainnet profile"),
         # absent
         ("max_daily_loss_usd = 1000.0", "", "missing required field `max_daily_loss_usd` - at `$.risk`"),
         ("max_order_usd = 5000.0", "", "missing required field `max_order_usd` - at `$.signer`"),
@@ -176,6 +185,41 @@ def test_contradictions_are_named(old: str, right: str, wrong: str, path: str) -
     """Values that contradict each other: the last right one loads, the first wrong one is named."""
     parse(changed(old, right).encode(), "my.toml")
     assert path in refused(changed(old, wrong))
+
+
+@pytest.mark.parametrize(
+    ("host", "network", "profile", "fits"),
+    [
+        ("api.hyperliquid.xyz", "mainnet", "mainnet", True),
+        ("api.hyperliquid.xyz", "testnet", "testnet", False),
+        ("api.hyperliquid-testnet.xyz", "testnet", "testnet", True),
+        ("api.hyperliquid-testnet.xyz/", "mainnet", "mainnet", False),
+    ],
+)
+def test_play_money_is_never_real(host: str, network: str, profile: str, fits: bool) -> None:
+    """The address of the one venue with the signatures of the other is refused, whatever the profile says."""
+    text = re.sub(r"url = .*", f'url = "https://{host}"', SMALLEST)
+    text = text.replace('network = "testnet"', f'network = "{network}"').replace('"sim"', f'"{profile}"')
+    if fits:
+        parse(text.encode(), "my.toml")
+    else:
+        assert "venue.url: " in refused(text)
+
+
+@pytest.mark.parametrize(("port", "fits"), [(7003, True), (7002, False), (7001, False), (7000, False)])
+def test_no_two_services_take_one_port(port: int, fits: bool) -> None:
+    """Each takes two: what it publishes on, and the next for requests."""
+    text = f'{SMALLEST}[mesh]\ntcp = {{ risk = "127.0.0.1:7001", canceller = "127.0.0.1:{port}" }}\n'
+    if fits:
+        parse(text.encode(), "my.toml")
+    else:
+        assert "mesh.tcp.canceller: port 700" in refused(text)
+
+
+def test_each_coin_has_its_own_asset() -> None:
+    """Orders name the asset alone: the second coin's would be the first one's."""
+    coin = SMALLEST.split("[coins.BTC]")[1].split("[risk]", maxsplit=1)[0]
+    assert "coins: two of them are asset 0" in refused(SMALLEST.replace("[risk]", f"[coins.ETH]{coin}[risk]"))
 
 
 def test_no_coins() -> None:

@@ -36,7 +36,7 @@ def test_the_configuration_reaches_the_wiring(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ('venue = "127.0.0.1:7001"', "there is no such service"),
+        ('venue = "127.0.0.1:7001"', "there is no service venue"),
         ('risk = "127.0.0.1"', "is no address"),
         ('risk = ":7001"', "is no address"),
         ('risk = "127.0.0.1:65535"', "is no address"),
