@@ -22,7 +22,7 @@ from common.messages import (
     ServiceState,
     VolatilityEstimate,
 )
-from common.units import Nanos, Side
+from common.units import SECOND, Nanos, Side
 from tests.common.simulation.whole_mesh import WholeMesh
 
 RUN_S = 26  # quotes rest from the sixteenth second on
@@ -96,7 +96,10 @@ def orders(mesh: WholeMesh) -> list[tuple[str, str, str, str]]:
 
 
 def apart_bps(mesh: WholeMesh) -> Decimal:
-    """Return the distance between the best resting bid and ask of BTC."""
+    """Return the distance between the best resting bid and ask of BTC, as soon as both sides rest."""
+    until = mesh.simulation.now + REQUOTE_MAX
+    while {order.side for order in mesh.judge.resting("BTC").values()} != {"A", "B"} and mesh.simulation.now < until:
+        mesh.run_for(0.25)
     resting = mesh.judge.resting("BTC").values()
     bid = max(Decimal(order.px) for order in resting if order.side == "B")
     ask = min(Decimal(order.px) for order in resting if order.side == "A")
@@ -127,6 +130,7 @@ CASES: dict[str, tuple[Alter, int | None]] = {  # and how many bps further apart
     "cascade": (numbers(CascadeEstimate, size_factor=0.2, side=Side.SELL), None),
 }
 QUICK = ("sigma", "markouts")
+REQUOTE_MAX = 5 * SECOND  # a side that the market came to meet is away for a moment
 
 
 @pytest.mark.parametrize(
