@@ -199,6 +199,7 @@ class _RateLimit(msgspec.Struct, frozen=True, rename="camel"):
 class _Capacity(msgspec.Struct, frozen=True, rename="camel"):
     coin: str
     max_trade_szs: tuple[Decimal, Decimal]  # to buy, to sell
+    leverage: _Leverage | None = None
 
 
 _open_orders: Final = msgspec.json.Decoder(list[types.Order])
@@ -253,7 +254,15 @@ def _capacities(seen: _Capacity, coin: str, query_id: int, instruments: Mapping[
         raise PeerFault(f"capacity of {seen.coin}; asked for {coin}")
     lots = instruments[coin].lots_floor
     buy_lots, sell_lots = lots(types.finite(buy, "maxTradeSzs")), lots(types.finite(sell, "maxTradeSzs"))
-    return VenueCapacity(query_id=query_id, coin=coin, buy=buy_lots, sell=sell_lots)
+    said = seen.leverage
+    return VenueCapacity(
+        query_id=query_id,
+        coin=coin,
+        buy=buy_lots,
+        sell=sell_lots,
+        leverage=said.value if said else None,
+        is_cross=said is None or said.type == "cross",
+    )
 
 
 def _configured(orders: Iterable[types.Order], instruments: Mapping[str, Instrument]) -> tuple[VenueOrder, ...]:

@@ -262,6 +262,8 @@ class VenueCapacity(Message, frozen=True, kw_only=True):
     coin: str
     buy: Lots
     sell: Lots
+    leverage: int | None = None  # None where the venue does not say
+    is_cross: bool = True
 
 
 class VenueMeta(Message, frozen=True, kw_only=True):

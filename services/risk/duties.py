@@ -2,7 +2,7 @@
 
 Rules
   1. Nonces of an earlier life, and in a halt all that are open, are burnt.
-  2. Leverage is set to the configured value once, when this process becomes ready, where nothing is held or may fill.
+  2. Leverage is set to the configured value while ready, where nothing is held or may fill (leverages.py).
   3. order_management or the canceller silent: ours are read and cancelled, once per hold-off, quotes are pulled.
   4. In a halt every order is followed until its fate is proven (fates.py).
   5. Halted and contained: what is held is sold where the configuration says so (flatten.py).
@@ -67,7 +67,7 @@ class Duties:
 
     def _lever(self, now: Nanos) -> list[Effect]:
         """Rule 2."""
-        return [] if self._readiness.closed(now) else self._own.leverage(self._facts.clock.venue_now(now))
+        return [] if self._readiness.closed(now) else self._own.leverage(now, self._facts.clock.venue_now(now))
 
     def _follow(self, now: Nanos) -> list[Effect]:
         """Rule 4."""

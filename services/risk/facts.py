@@ -28,6 +28,7 @@ from services.risk.decisions import Decisions
 from services.risk.earnings import Earnings
 from services.risk.exposure_ledger import ExposureLedger, Finding
 from services.risk.gate import CoinLimits, View, initial_margin
+from services.risk.leverages import Leverages
 from services.risk.losses import Losses
 from services.risk.posture import PostureBoard
 from services.risk.price_watch import PriceWatch
@@ -67,6 +68,7 @@ class Facts:
         self.ramp = Ramp(settings.risk)
         self.budget = RequestBudget()
         self.venue_limits = VenueLimits(self.limits)
+        self.leverages = Leverages(settings)
         self.read_at: dict[Kind, Nanos] = {}  # last answer to each question
         self.linked = False
         self.roster = Roster(settings, started_at, build)

@@ -53,5 +53,6 @@ class Judgement:
     def restrain(self, now: Nanos) -> None:
         """Rule 1."""
         causes = agreement.causes(self._facts, now) + self._panel.causes() + self._comparison.causes()
-        causes += self._watch.agents.causes() + self._halting.causes() + self._readiness.causes(now)
+        causes += self._watch.agents.causes() + self._facts.leverages.causes(self._facts.ledger)
+        causes += self._halting.causes() + self._readiness.causes(now)
         self._facts.board.update(causes, now)

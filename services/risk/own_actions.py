@@ -58,7 +58,6 @@ class OwnActions:
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
         self._id = 0
-        self._levered = False
         self._signing: dict[int, OwnAction | NoopRequest] = {}
         self._posting: dict[int, OwnAction] = {}
 
@@ -77,17 +76,14 @@ class OwnActions:
             effects += self._with_new_nonce(Purpose.CANCEL, action, venue_now)
         return effects
 
-    def leverage(self, venue_now: Millis | None) -> list[Effect]:
-        """Set the configured leverage of each coin of which nothing is held or may fill; once in a life."""
-        if self._levered:
-            return []
-        self._levered = True
+    def leverage(self, now: Nanos, venue_now: Millis | None) -> list[Effect]:
+        """Set the configured leverage where it is due (leverages.py) and nothing is held or may fill."""
         effects: list[Effect] = []
-        for coin in self._facts.limits:
-            position = self._facts.ledger.position(coin)
-            if position.highest == position.lowest == 0 and not self._facts.ledger.entries(coin):
+        for coin in self._facts.leverages.due(now):
+            if self._facts.ledger.position(coin).is_flat and not self._facts.ledger.entries(coin):
                 action = UpdateLeverage(coin, self._facts.settings.coins[coin].leverage)
                 effects += self._with_new_nonce(Purpose.LEVERAGE, action, venue_now, coin)
+                self._facts.leverages.on_set(coin, now)
         return effects
 
     def flatten(
@@ -167,6 +163,8 @@ class OwnActions:
             else:
                 self._facts.ledger.retract(orders, now, f"noop with its nonce {action.nonce} accepted")
             return []
+        if action.purpose is Purpose.LEVERAGE and not posted.error:
+            self._facts.leverages.on_accepted(action.coin)
         if posted.error:
             if action.purpose is Purpose.CANCEL:
                 self._facts.on_failed_cancel(now)

@@ -39,6 +39,11 @@ class OwnPosition:
         return min(self.by_snapshot, self.by_fills)
 
     @property
+    def is_flat(self) -> bool:
+        """Say whether both witnesses hold nothing."""
+        return self.by_snapshot == self.by_fills == 0
+
+    @property
     def snapshot_ms(self) -> Millis:
         return self._snapshot_ms
 

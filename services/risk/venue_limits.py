@@ -4,9 +4,10 @@ Rules
   1. Allowed is what we may come to hold with everything that rests, and what the venue would let us trade besides.
   2. An answer is as good as new for `FRESH`; older it allows half, and from `OLD` on nothing that adds.
   3. What was never read allows nothing that adds. What reduces is never asked.
-  4. The coins are asked for in turn; without a pause while one of them is behind.
+  4. The coins are asked for in turn, a preferred one first; without a pause while one of them is behind.
 """
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -29,15 +30,19 @@ class VenueLimits:
     """Remembers the last answer for each coin."""
 
     def __init__(self, coins: Iterable[str]) -> None:
-        self._coins = tuple(sorted(coins))
-        self._turn = 0
+        self._line = deque(sorted(coins))
         self._allowed: dict[str, _Allowed] = {}
 
     def query(self) -> CapacityQuery:
         """Rule 4."""
-        coin = self._coins[self._turn % len(self._coins)]
-        self._turn += 1
+        coin = self._line[0]
+        self._line.rotate(-1)
         return CapacityQuery(coin)
+
+    def prefer(self, coin: str) -> None:
+        """Ask for this coin next."""
+        self._line.remove(coin)
+        self._line.appendleft(coin)
 
     def on_answer(self, answer: VenueCapacity, worst: tuple[Lots, Lots], now: Nanos) -> None:
         """Take an answer, with the worst cases of this moment (rule 1)."""
@@ -56,4 +61,4 @@ class VenueLimits:
     def behind(self, now: Nanos) -> bool:
         """Say whether a coin was never read or not lately: then the next turn is now."""
         fresh = sum(now - allowed.at <= FRESH for allowed in self._allowed.values())
-        return fresh < len(self._coins)
+        return fresh < len(self._line)

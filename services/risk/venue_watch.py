@@ -135,6 +135,9 @@ class VenueWatch:
             self._fills_ms = Millis(max(newest, venue_now - FILLS_BACK_MS))
         if self._halting.containment.wants_read(now, venue_now):
             self._audit.want(Kind.ORDERS, now)
+        if coin := self._facts.leverages.to_read():
+            self._facts.venue_limits.prefer(coin)
+            self._audit.want(Kind.CAPACITY, now)
         for kind, pause in agreement.reads_wanted(self._facts, now):
             self._audit.want(kind, now, pause)
         unproven = [entry.order.cloid for entry in self._facts.ledger.unproven()]
@@ -187,7 +190,7 @@ class VenueWatch:
                 self._facts.venue_limits.on_answer(message, self._facts.ledger.worst(coin), now)
                 if self._facts.venue_limits.behind(now):
                     self._audit.want(Kind.CAPACITY, now)
-                return []
+                return self.report(self._facts.leverages.on_capacity(message), now)
             case VenueFundings():
                 self._facts.earnings.on_fundings(message.payments, now)
                 return []
@@ -233,7 +236,8 @@ class VenueWatch:
             withdrawable=account.withdrawable,
             as_of_ms=account.venue_ms,
         )
-        return [*([Record(marks)] if marks else []), Send(fact)]
+        found = self.report(self._facts.leverages.on_account(account), now)
+        return [*([Record(marks)] if marks else []), Send(fact), *found]
 
     def _on_list(self, answer: VenueOpenOrders, now: Nanos) -> list[Effect]:
         """Take the venue's list of open orders (rule 3)."""

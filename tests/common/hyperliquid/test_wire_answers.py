@@ -4,6 +4,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -272,10 +273,12 @@ def test_garbage(query: WholeQuery, payload: bytes) -> None:
 )
 def test_capacity_is_in_lots(sizes: tuple[str, str], lots: tuple[int, int]) -> None:
     """What is off the grid is rounded towards less."""
-    answer = {"user": ACCOUNT, "coin": "BTC", "leverage": {}, "maxTradeSzs": sizes, "markPx": "1.0"}
-    assert decode(CapacityQuery("BTC"), answer) == VenueCapacity(
-        query_id=3, coin="BTC", buy=Lots(lots[0]), sell=Lots(lots[1])
-    )
+    answer: dict[str, object] = {"user": ACCOUNT, "coin": "BTC", "maxTradeSzs": sizes, "markPx": "1.0"}
+    expected = VenueCapacity(query_id=3, coin="BTC", buy=Lots(lots[0]), sell=Lots(lots[1]))
+    assert decode(CapacityQuery("BTC"), answer) == expected
+    for kind, is_cross in (("cross", True), ("isolated", False)):
+        levered = msgspec.structs.replace(expected, leverage=20, is_cross=is_cross)
+        assert decode(CapacityQuery("BTC"), {**answer, "leverage": {"type": kind, "value": 20}}) == levered
 
 
 @pytest.mark.parametrize(

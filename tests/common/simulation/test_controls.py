@@ -7,8 +7,10 @@ import msgspec
 import pytest
 
 from common import witness
-from common.messages import Posture, PostureLevel, RiskCounts
-from common.units import Lots
+from common.messages import FindingRecord, Posture, PostureLevel, RiskCounts
+from common.units import MILLISECOND, Lots
+from services.replay.venue_link import ACCOUNT, EPOCH_MS
+from services.venue_sim.api import ActionRequest, UpdateLeverage
 from tests.common.simulation.whole_mesh import SETTINGS, WholeMesh
 
 SETTLED_S = 30  # from the start until both coins are quoted on both sides
@@ -121,6 +123,26 @@ def test_prices_of_nothing_pull() -> None:
     mesh.run_for(25)
     assert mesh.judge.resting("BTC")
     assert mesh.simulation.halt == []
+
+
+@pytest.mark.truth
+def test_a_leverage_that_another_hand_changed_is_put_right() -> None:
+    """C11: while it is wrong nothing is added; flat again, the configured one is set and quotes come back."""
+    mesh = quoting()
+    action = UpdateLeverage(coin="BTC", leverage=3, is_cross=True)
+    nonce = EPOCH_MS + mesh.simulation.now // MILLISECOND
+    mesh.venue.venue.exchange.submit(ActionRequest(request_id=0, signer=ACCOUNT, action=action, nonce=nonce))
+    mesh.run_for(HEARD_S)
+    assert posture(mesh).coins["BTC"] >= PostureLevel.REDUCE_ONLY
+    assert posture(mesh).coins["ETH"] is PostureLevel.NORMAL
+    mark = mesh.judge.seq
+    mesh.run_for(30)
+    assert all(order.reduce_only for order in mesh.judge.orders(after=mark) if order.coin == "BTC")
+    mesh.run_for(50)
+    assert posture(mesh).coins["BTC"] is PostureLevel.NORMAL
+    assert {order.side for order in mesh.judge.resting("BTC").values()} == {"A", "B"}
+    rows = mesh.simulation.seats["risk"].records
+    assert [row.coin for row in rows if isinstance(row, FindingRecord) and row.kind == "leverage changed"] == ["BTC"]
 
 
 @pytest.mark.truth

@@ -60,10 +60,12 @@ class PlayedVenue:
         self.equity = Decimal(100_000)
         self.requests_used = 0
         self.capacity = Lots(1_000_000)  # that the venue lets us trade of each coin
+        self.leverages: dict[str, int] = {}  # that the venue states; ours, where it takes what we set
         self.revoked: set[str] = set()  # addresses of agents
         self.answering = True
         self.stamped = True  # its messages carry venue time
         self.noops_refused = False
+        self.stubborn = False  # it takes a leverage and keeps its own
         self.consumed: set[int] = set()
         self.sign_reason = ""
         self._pending: dict[int, Sign] = {}
@@ -82,6 +84,8 @@ class PlayedVenue:
 
     def _posted(self, effect: Post) -> Posted:
         sign = self._pending[effect.post_id]
+        if isinstance(sign.action, UpdateLeverage) and sign.action.coin in self.leverages and not self.stubborn:
+            self.leverages[sign.action.coin] = sign.action.leverage
         if isinstance(sign.action, Noop) and sign.nonce in self.consumed:
             error = f"Invalid nonce: duplicate nonce {sign.nonce}"
         elif isinstance(sign.action, Noop) and self.noops_refused:
@@ -96,14 +100,15 @@ class PlayedVenue:
             case RateLimitQuery():
                 return VenueRateLimit(query_id=query_id, used=self.requests_used, cap=10_000)
             case CapacityQuery(coin=coin):
-                return VenueCapacity(query_id=query_id, coin=coin, buy=self.capacity, sell=self.capacity)
+                said = self.leverages.get(coin)
+                return VenueCapacity(query_id=query_id, coin=coin, buy=self.capacity, sell=self.capacity, leverage=said)
             case UserRoleQuery(user=user):
                 role = "missing" if user in self.revoked else "agent"
                 return VenueUserRole(query_id=query_id, role=role, master=self.account)
             case MetaQuery():
                 return VenueMeta(query_id=query_id, universe=tuple(self.settings.instruments().values()))
             case AccountQuery():
-                positions = tuple(_position(coin, lots) for coin, lots in sorted(self.positions.items()) if lots)
+                positions = tuple(self._position(coin, lots) for coin, lots in sorted(self.positions.items()) if lots)
                 return VenueAccount(
                     query_id=query_id,
                     venue_ms=self.venue_ms,
@@ -126,6 +131,8 @@ class PlayedVenue:
             case _:
                 raise AssertionError(effect)
 
-
-def _position(coin: str, lots: int) -> VenuePosition:
-    return VenuePosition(coin=coin, lots=Lots(lots), entry=None, unrealized_pnl=ZERO, leverage=10, is_cross=True)
+    def _position(self, coin: str, lots: int) -> VenuePosition:
+        leverage = self.leverages.get(coin, 10)
+        return VenuePosition(
+            coin=coin, lots=Lots(lots), entry=None, unrealized_pnl=ZERO, leverage=leverage, is_cross=True
+        )
