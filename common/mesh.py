@@ -24,7 +24,7 @@ import zmq
 
 from common import curve, topology
 from common.curve import Door
-from common.errors import PeerFault
+from common.errors import ConfigFault, PeerFault
 from common.messages import (
     Envelope,
     Heartbeat,
@@ -89,8 +89,8 @@ class Mesh:
     def start(self) -> None:
         """Bind, connect and read on the running loop."""
         self._router.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        self._pub.bind(self._wiring.facts(self._service))
-        self._router.bind(self._wiring.requests(self._service))
+        self._bind(self._pub, self._wiring.facts(self._service))
+        self._bind(self._router, self._wiring.requests(self._service))
         for producer, topics in self._subscriptions.items():
             hear(self._sub, self._wiring, producer)
             for name in topics:
@@ -253,6 +253,13 @@ class Mesh:
         socket.setsockopt(zmq.RECONNECT_IVL, 20)
         socket.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
         return socket
+
+    def _bind(self, socket: ZmqSocket, address: str) -> None:
+        try:
+            socket.bind(address)
+        except zmq.ZMQError as error:
+            self._context.destroy(linger=0)
+            raise ConfigFault(f"{address}: cannot be listened on ({error}); see mesh.tcp.{self._service}") from error
 
     def _dealer(self, peer: str) -> ZmqSocket:
         socket = self._socket(zmq.DEALER, REQUESTS_QUEUE_MAX)

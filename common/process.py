@@ -20,7 +20,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -133,8 +133,26 @@ def harden() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     parent = os.getppid()
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # it died between the two calls
+    if os.getppid() != parent or orphaned(os.environ, parent):
         raise ConfigFault("the supervisor died during the start")
+
+
+def orphaned(environment: Mapping[str, str], parent: int) -> bool:
+    """Say whether supervisord started us and is our parent no more: nobody would ever tell us that it died."""
+    if "SUPERVISOR_ENABLED" not in environment or "BALLAST_RUN" not in environment:
+        return False  # started by hand
+    try:
+        return int(Path(environment["BALLAST_RUN"], "supervisord.pid").read_text()) != parent
+    except (OSError, ValueError):
+        return True
+
+
+def pin(cores: list[int], name: str) -> None:
+    """Run on these cores alone; ConfigFault where the machine has none of them."""
+    try:
+        os.sched_setaffinity(0, cores)
+    except (OSError, ValueError, OverflowError) as error:
+        raise ConfigFault(f"cpu.affinity.{name}: {cores} are no cores of this machine") from error
 
 
 def build_hash(settings_text: bytes) -> str:
@@ -148,9 +166,9 @@ def build_hash(settings_text: bytes) -> str:
 
 
 def _run_locked(service: Service, home: Home) -> int:
+    harden()
     settings = config.load(home.config)
     with only_instance(home.lock(service.name), service.name):
-        harden()
         log.configure(service.name, settings.log.level)
         logger = log.get()
         halt = HaltDir(home.halt)
@@ -164,7 +182,7 @@ def _run_locked(service: Service, home: Home) -> int:
             time.sleep(start.throttle_s)
         cores = settings.cpu.affinity.get(service.name)
         if cores:
-            os.sched_setaffinity(0, cores)
+            pin(cores, service.name)
         boot = Boot(
             epoch=start.epoch,
             started_at=Nanos(time.monotonic_ns()),

@@ -13,6 +13,7 @@ Share: TypeAlias = Annotated[float, Meta(gt=0, le=1)]
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
 
 
+PORT: Final = r"(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
 BUILT_IN_MODELS: Final = ("glft", "avellaneda_stoikov", "symmetric")  # services/strategy/models
 SOLVING_MODELS: Final = BUILT_IN_MODELS[:2]  # which solve their risk aversion from full_inventory_shift
 
@@ -22,7 +23,7 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     file: str = "logs/alerts.jsonl"  # relative to the home
     # of this machine; "" means none
-    webhook: Annotated[str, Meta(pattern=r"^(http://(127\.0\.0\.1|localhost)(:[0-9]+)?(/.*)?)?$")] = ""
+    webhook: Annotated[str, Meta(pattern=rf"^(http://(127\.0\.0\.1|localhost)(:{PORT})?(/.*)?)?$")] = ""
     # an absolute path and its words; each alert is a JSON line on its stdin, no shell is asked
     command: tuple[Annotated[str, Meta(pattern=r"^[^\x00]+$")], ...] = ()
     repeat_s: Annotated[int, Meta(ge=1, le=86_400)] = 300  # the same alert again within it is merged

@@ -116,7 +116,10 @@ IN_THE_MESH: Final[dict[str, tuple[object, dict[str, object]]]] = {
     "risk.max_depth_share": (0.01, {}),
     "risk.max_volume_share": (1e-6, {}),
     "risk.max_resting_share": (0.05, {}),
-    "risk.max_repeats": (1, {"risk.repeat_window_ms": 60_000}),
+    "risk.max_repeats": (
+        1,
+        {"risk.repeat_window_ms": 60_000, "orders.price_tolerance": 0.02, "orders.queue_tolerance": 0.02},
+    ),
     "risk.soft_limit_share": (0.6, {"risk.max_position_share": 0.008}),
     "risk.max_daily_loss_usd": (100.0, {}),
     "risk.max_hourly_loss_usd": (100.0, {}),

@@ -13,6 +13,7 @@ from common.halt import HaltDir
 from common.home import SERVICES, Home
 from common.hyperliquid.signing import SigningKey
 from common.messages import ArmAnswer, ArmRequest, HaltFile
+from common.process import forbid_dumps
 from common.units import MILLISECOND, Millis
 from common.wiring import CLI, wiring
 from services.cli import exits
@@ -69,6 +70,7 @@ def cause(file: HaltFile) -> str:
 
 def operator_key(home: Home, settings: Settings, ask_passphrase: Callable[[], str]) -> SigningKey:
     """Open the operator's keystore with the passphrase in its file, or with the one that a person types."""
+    forbid_dumps()
     store = keys.keystore_path(home, "operator", settings.keys.operator)
     words = keys.passphrase_path(home, "operator", settings.keys.operator)
     strict = settings.profile is not Profile.SIM

@@ -6,6 +6,7 @@ from common import curve, keys
 from common.errors import ConfigFault
 from common.home import Home
 from common.keys import PublicKeys
+from common.process import forbid_dumps
 from services.cli import exits
 
 HEX_DIGITS = frozenset("0123456789abcdef")
@@ -18,6 +19,7 @@ def init(home: Home, account: str, ask_passphrase: Callable[[], str] | None) -> 
     and kept nowhere when `ask_passphrase` is given, generated into a file otherwise.
     """
     address = checked_address(account)
+    forbid_dumps()
     home.prepare()
     for name in keys.NAMES:
         store, words = keys.keystore_path(home, name), keys.passphrase_path(home, name)

@@ -47,7 +47,7 @@ class Webhook:
         try:
             async with httpx.AsyncClient(timeout=POST_S_MAX, trust_env=False) as client:
                 answer = await client.post(self._url, content=line)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             return f"{type(error).__name__}: {error}"
         return "" if answer.is_success else f"answered {answer.status_code}"
 

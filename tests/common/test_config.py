@@ -79,6 +79,7 @@ def test_the_smallest_file() -> None:
         ('url = "http://', 'url = "', "$.venue.url"),
         ('url = "http://', 'url = "ftp://', "$.venue.url"),
         ("asset = 0", "asset = 10000001", "$.coins[...].asset"),
+        ("[risk]", '[alerts]\nwebhook = "http://127.0.0.1:65536/"\n[risk]', "$.alerts.webhook"),
         # names and places that belong to something else
         ("[risk]", '[tape]\nservices = ["rsk"]\n[risk]', "tape.services: there is no service rsk; one of risk"),
         ("[risk]", "[cpu]\naffinity = { rsk = [0] }\n[risk]", "cpu.affinity: there is no service rsk"),

@@ -1,6 +1,7 @@
 """The mesh on real sockets: facts, requests, roles, malformed frames, restarts."""
 
 import asyncio
+import socket
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import zmq
 
 from common import mesh
-from common.errors import PeerFault
+from common.errors import ConfigFault, PeerFault
 from common.mesh import Mesh
 from common.messages import (
     Approval,
@@ -226,6 +227,20 @@ def test_over_tcp_facts_need_a_key_as_well() -> None:
         context.term()
         consumer.mesh.close()
         risk.mesh.close()
+
+    with tempfile.TemporaryDirectory(prefix="bl") as path:
+        live(lambda: story(wirings(Path(path), {"risk": ("127.0.0.1", free_ports(2))})))
+
+
+def test_a_taken_port_is_named() -> None:
+    """A port of somebody else is a mistake of the configuration, not a bug."""
+
+    async def story(wires: Wires) -> None:
+        with socket.socket() as other:
+            other.bind(wires["risk"].tcp["risk"])
+            other.listen()
+            with pytest.raises(ConfigFault, match=r"tcp://.* cannot be listened on .*; see mesh\.tcp\.risk"):
+                Peer(wires, "risk", ApprovalRequest | Wake)
 
     with tempfile.TemporaryDirectory(prefix="bl") as path:
         live(lambda: story(wirings(Path(path), {"risk": ("127.0.0.1", free_ports(2))})))

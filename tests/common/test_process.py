@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import ConfigFault
-from common.process import build_hash, is_locked, only_instance
+from common.process import build_hash, is_locked, only_instance, orphaned, pin
 
 HOLDER = (
     "import sys; from pathlib import Path; from common.process import only_instance\n"
@@ -41,6 +41,27 @@ def test_a_second_instance_is_refused_by_name(tmp_path: Path) -> None:
 def test_an_absent_lock_is_free(tmp_path: Path) -> None:
     """A home that never ran is DOWN, not an error."""
     assert not is_locked(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("pidfile", "supervised", "alone"),
+    [("77", True, False), ("78", True, True), ("", True, True), (None, True, True), (None, False, False)],
+)
+def test_a_service_that_lost_its_supervisor_while_it_started_does_not_live(
+    tmp_path: Path, pidfile: str | None, supervised: bool, alone: bool
+) -> None:
+    """Whose parent died before it asked for a signal at that death would quote for ever, with nobody above it."""
+    if pidfile is not None:
+        (tmp_path / "supervisord.pid").write_text(pidfile)
+    environment = {"BALLAST_RUN": str(tmp_path), **({"SUPERVISOR_ENABLED": "1"} if supervised else {})}
+    assert orphaned(environment, parent=77) is alone
+
+
+@pytest.mark.parametrize("cores", [[10_000], [-1], [1 << 70]])
+def test_cores_that_are_not_there_are_named(cores: list[int]) -> None:
+    """The configuration came from another machine: one line says so."""
+    with pytest.raises(ConfigFault, match=r"cpu\.affinity\.risk: .* are no cores of this machine"):
+        pin(cores, "risk")
 
 
 def test_the_build_depends_on_the_configuration() -> None:

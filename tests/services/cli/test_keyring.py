@@ -1,5 +1,7 @@
 """`mm keys`: what is made, what is kept, what is shown, and that no secret is."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,3 +81,17 @@ def test_what_is_no_address_is_refused_before_anything_is_made(tmp_path: Path, t
     with pytest.raises(ConfigFault, match="is no address"):
         keyring.init(Home(tmp_path / "home"), text, None)
     assert not (tmp_path / "home").exists()
+
+
+def test_who_opens_a_key_leaves_no_dump(tmp_path: Path) -> None:
+    """The operator's key is made in this process: a crash must not write it to the disk."""
+    words = f"""
+import resource
+from pathlib import Path
+from common.home import Home
+from services.cli import keyring
+keyring.init(Home(Path({str(tmp_path)!r})), "0x" + "1" * 40, None)
+print(resource.getrlimit(resource.RLIMIT_CORE))
+"""
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "(0, 0)"

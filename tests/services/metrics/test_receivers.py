@@ -63,6 +63,11 @@ def python(code: str, *words: str, seconds_max: float = 10.0) -> Command:
     return Command((sys.executable, "-c", code, *words), seconds_max)
 
 
+def test_an_address_that_cannot_be_is_told() -> None:
+    """Rule 3: the pattern of the setting lets it through, and the path must not die of it."""
+    assert "InvalidURL" in asyncio.run(Webhook("http://127.0.0.1/\x00").tell(b"{}"))
+
+
 def test_nothing_of_an_alert_reaches_a_shell(tmp_path: Path) -> None:
     """Rule 1: what the text says is data, and so are the operator's own words, however they look."""
     out, trap = tmp_path / "out", tmp_path / "trap"
