@@ -11,7 +11,7 @@ from common.wiring import CLI, wiring
 from services.cli import exits
 from services.cli.gather import is_held
 
-TOPICS: Final = ("Book", "TopOfBook", "Trade", "AssetContext")
+TOPICS: Final = ("Book", "TopOfBook", "Trade", "AssetContext", "LeaderTop")
 PAUSE_S_MAX: Final = 0.5
 
 

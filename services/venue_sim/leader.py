@@ -1,10 +1,10 @@
-"""The leader, another venue: the synthetic market's true prices in Binance's words. Pure.
+"""The leader, another venue: a market's prices ahead of its book, in Binance's words. Pure.
 
 Rules
   1. It is at PATH of the same server: /leader/stream?streams=btcusdt@bookTicker/ethusdt@bookTicker. A stream that it
      does not have is silent, as there; what clients say is ignored.
   2. With each block everybody hears the true price, which our makers follow 0.4 s later (market_makers.py), in another
-     currency: DISTANCE_BPS apart. A recording has no true price, and so no leader.
+     currency: DISTANCE_BPS apart. Of a recording it is what its own leader said, where it has one (recordings.py).
 """
 
 from collections.abc import Mapping
@@ -53,7 +53,7 @@ class LeaderStream:
         self._heard_by.pop(connection, None)
 
     def follow(self, prices: Mapping[str, float], now: Millis) -> list[Say]:
-        """Tell everybody the true prices, in ticks, of the block that was made."""
+        """Tell everybody the prices, in ticks, that lead the block that was made."""
         if not self._heard_by:
             return []
         self._update += 1

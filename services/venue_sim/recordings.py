@@ -8,15 +8,17 @@ Kinds, by the names in the directory (or of the one file) that is given; a coin 
      where time is the venue's in ms, and `received` and `sequence` are not read.
   2. BTC_..._l2Book.jsonl(.zst), one message of the venue's archive a line:
      {"raw": {"data": {"coin", "time", "levels": [[{"px", "sz", "n"}, ...bids], [...asks]]}}}
-  3. *.tape: our own recordings (common/tape.py), any number of coins in each.
+  3. *.tape: our own recordings (common/tape.py), any number of coins in each, their leader's prices too.
 
 Lines are in the order of their time within a file; files are merged by it. Only the books are needed. A line that
 cannot be read is skipped; the first of each file is reported by file and line, the others are counted.
 """
 
+import contextlib
 import io
 from collections.abc import Callable, Iterable, Iterator
 from decimal import InvalidOperation
+from functools import partial
 from heapq import merge
 from math import inf
 from pathlib import Path
@@ -28,8 +30,8 @@ import zstandard
 from common import tape
 from common.errors import ConfigFault
 from common.instrument import Instrument
-from common.messages import Book, TopOfBook, Trade
-from common.units import Lots, Side, Ticks
+from common.messages import Book, LeaderTop, TopOfBook, Trade
+from common.units import MILLISECOND, Lots, Nanos, Side, Ticks
 from services.venue_sim.api import ExternalLevel
 
 WINDOW_BYTES_MAX: Final = 1 << 27  # the recordings are compressed with long windows
@@ -69,7 +71,15 @@ class TradeSeen(msgspec.Struct, frozen=True):
     tid: int
 
 
-Event: TypeAlias = BookSeen | TouchSeen | TradeSeen
+class LeaderSeen(msgspec.Struct, frozen=True):
+    """Another venue's price of a coin, in our ticks, when it reached the recorder."""
+
+    at_ms: int
+    coin: str
+    ticks: float
+
+
+Event: TypeAlias = BookSeen | TouchSeen | TradeSeen | LeaderSeen
 Read: TypeAlias = Callable[[str, Instrument], Event]
 
 
@@ -119,13 +129,15 @@ class Recording:
             raise ConfigFault(
                 f"{self.path}: cannot be read: {error.strerror}; name a recording (--tape, or venue_sim.tape)"
             ) from error
-        return [source for kind in ("trades_", "prices_", "") for path in names if (source := self._source(path, kind))]
+        kinds = ("leader_", "trades_", "prices_", "")
+        return [source for kind in kinds for path in names if (source := self._source(path, kind))]
 
     def _source(self, path: Path, kind: str) -> Callable[[], Iterator[Event]] | None:
         """Return the reader of a file when it is of this kind, else None."""
         stem, _, ending = path.name.partition(".")
         if ending == "tape":
-            return None if kind else lambda: self._tape(path)
+            taped = {"leader_": self._leader, "": self._tape}.get(kind)
+            return None if taped is None else partial(taped, path)
         archived = ending in ("jsonl", "jsonl.zst") and stem.endswith("_l2Book")
         name = stem.partition("_")[0] if archived else stem.rpartition("_")[2]
         instrument = self._instruments.get(name)
@@ -166,6 +178,24 @@ class Recording:
                     yield from _told(message)
         except ConfigFault as fault:
             self._say(str(fault))
+
+    def _leader(self, path: Path) -> Iterator[Event]:
+        """Give the leader's prices by the venue's time: as long after our feed's last word as they were received.
+
+        They are a stream of their own, because a stamp of ours that is older than that must not wait for them.
+        """
+        with contextlib.suppress(ConfigFault):  # the books' reader says so
+            word: tuple[int, Nanos] | None = None
+            for at, message in tape.read(path):
+                match message:
+                    case Book() | TopOfBook():
+                        word = message.venue_ms, at
+                    case LeaderTop(coin=coin) if word is not None and coin in self._instruments:
+                        usd = (message.bid + message.ask) / 2
+                        ticks = usd / float(self._instruments[coin].price(1))
+                        yield LeaderSeen(word[0] + (at - word[1]) // MILLISECOND, coin, ticks)
+                    case _:
+                        pass
 
 
 def _text(path: Path) -> Iterator[str]:

@@ -210,7 +210,7 @@ class SyntheticMarket:
             for name, coin in self._coins.items():
                 exchange.feed(OracleUpdate(coin=name, ticks=Ticks(round(coin.price.ticks))))
 
-    def true_prices(self) -> dict[str, float]:
+    def take_leads(self) -> dict[str, float]:
         return {name: coin.price.ticks for name, coin in self._coins.items()}
 
     def _turn(self, exchange: Exchange) -> None:

@@ -23,7 +23,7 @@ from common.instrument import Instrument
 from common.units import Side, Ticks
 from services.venue_sim.api import ExternalBook, ExternalTrade, OracleUpdate, TradingHalt
 from services.venue_sim.core import Exchange
-from services.venue_sim.recordings import BookSeen, Event, Levels, Recording, Say, TouchSeen, TradeSeen
+from services.venue_sim.recordings import BookSeen, Event, LeaderSeen, Levels, Recording, Say, TouchSeen, TradeSeen
 from services.venue_sim.truth import Truth
 
 ORACLE_INTERVAL_MS: Final = 3_000
@@ -89,6 +89,7 @@ class TapeMarket:
         self._next: Event | None = None
         self._began_ms: int | None = None  # venue time at which the recording began
         self._from_ms = min(book.at_ms for book in self._first.values())  # recorded time of its beginning
+        self._leads: dict[str, float] = {}  # of the leader, since they were last taken
         self._oracle_at_ms = 0
         self.ended = False
 
@@ -119,8 +120,9 @@ class TapeMarket:
                 if book.mid_ticks is not None:
                     exchange.feed(OracleUpdate(coin=coin, ticks=book.mid_ticks))
 
-    def true_prices(self) -> dict[str, float]:
-        return {}
+    def take_leads(self) -> dict[str, float]:
+        taken, self._leads = self._leads, {}
+        return taken
 
     def truths(self, now_ms: int) -> tuple[Truth, ...]:  # noqa: ARG002  # the protocol of all markets
         """Return nothing: what was true behind a recording nobody knows."""
@@ -163,6 +165,8 @@ class TapeMarket:
             case TouchSeen():
                 if book.bids or book.asks:  # before the first whole book a touch stands for nothing
                     book.touch(event)
+            case LeaderSeen():
+                self._leads[event.coin] = event.ticks
             case TradeSeen():
                 if book.bids or book.asks:  # the first are replays from before the recording
                     self._show(exchange, event.coin)

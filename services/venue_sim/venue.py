@@ -62,8 +62,8 @@ class Market(Protocol):
     def step(self, exchange: Exchange, now_ms: int) -> None:
         """Submit and feed what happens in the next block."""
 
-    def true_prices(self) -> Mapping[str, float]:
-        """Return the price by coin, in ticks, that the book has not come to yet, where one is known."""
+    def take_leads(self) -> Mapping[str, float]:
+        """Return what another venue says with this block: prices by coin, in ticks, ahead of our book."""
         return {}
 
     def truths(self, now_ms: int) -> Sequence[Truth]:  # noqa: ARG002  # of the markets that know some
@@ -322,7 +322,7 @@ class Venue:
             self._scribe.truth(truth, now)
         self._scribe.block = block.number + 1
         news: list[Effect] = [*self._streams.follow(block)]
-        news += self._leader.follow(self._market.true_prices(), now)
+        news += self._leader.follow(self._market.take_leads(), now)
         effects = [*news, *answers] if self._random.random() < 0.5 else [*answers, *news]
         return Made(block.number, changes, effects)
 

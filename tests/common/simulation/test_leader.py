@@ -2,15 +2,19 @@
 
 from decimal import Decimal
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 import msgspec
 import pytest
 
 from common import witness
-from common.messages import LeaderEstimate, QuoteTarget
+from common.config import Settings
+from common.messages import AssetContext, Book, LeaderEstimate, LeaderTop, QuoteTarget, TopOfBook, Trade
 from common.sections import Leader
+from common.tape import TapeWriter
 from common.units import MILLISECOND, Nanos
+from services.replay.run import Span, replay
 from services.replay.venue_link import EPOCH_MS
 from services.venue_sim.synthetic import SyntheticMarket
 from services.venue_sim.venue import Venue
@@ -81,6 +85,33 @@ def test_the_quotes_move_before_the_book(seed: int) -> None:
     led, unled = rise(led=True, seed=seed), rise(led=False, seed=seed)
     assert led.after_ms < unled.after_ms
     assert led.book_bps < min(unled.book_bps, NEWS_BPS / 2)
+
+
+@pytest.mark.truth
+def test_a_recording_has_its_leader(tmp_path: Path) -> None:
+    """What `mm record` keeps of a led mesh is led when replayed; a tape without a leader plays to the same bytes."""
+    mesh = warm()
+    tapes = {kind: tmp_path / kind / "own.tape" for kind in ("led", "unled")}
+    for kind, path in tapes.items():
+        path.parent.mkdir()
+        writer = TapeWriter(path)
+        for at, _, said in mesh.simulation.published:
+            if isinstance(said, Book | TopOfBook | Trade | AssetContext) or (
+                kind == "led" and isinstance(said, LeaderTop)
+            ):
+                writer.write(at, said)
+        writer.close()
+    found = {
+        (kind, settings is LED): played(path, settings) for kind, path in tapes.items() for settings in (LED, UNLED)
+    }
+    assert found["unled", True] == found["unled", False] == found["led", False]
+    assert found["led", True] != found["led", False]
+
+
+def played(path: Path, settings: Settings) -> bytes:
+    span = Span(events=0, seconds=WARM_S - 1)
+    report = replay(settings, path, seed=1, length=span, progress=lambda _: None, say=lambda _: None)
+    return msgspec.json.encode(report)
 
 
 @pytest.mark.truth

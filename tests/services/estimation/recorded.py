@@ -8,7 +8,7 @@ import msgspec
 from common.messages import Book, TopOfBook, Trade
 from common.touch import Touch
 from common.units import Lots, Millis, Nanos, Side, Ticks
-from services.venue_sim.recordings import BookSeen, Recording, TouchSeen, TradeSeen
+from services.venue_sim.recordings import BookSeen, LeaderSeen, Recording, TouchSeen, TradeSeen
 from tests.market import SETTINGS
 
 HALF_S = 1_044.0  # of set A's 35 minutes
@@ -47,6 +47,8 @@ def messages(path: Path, coin: str) -> Iterator[Book | TopOfBook | Trade]:
                     tid=event.tid,
                     received_at=at,
                 )
+            case LeaderSeen():
+                pass
 
 
 def first_half(path: Path, coin: str) -> Iterator[Event]:

@@ -62,7 +62,7 @@ def test_prices_with_each_block() -> None:
         tops = [stage.read(text) for text in stage.block()]
         assert [top.coin for top in tops] == ["BTC", "ETH"]
         for top in tops:
-            true = stage.venue._market.true_prices()[top.coin] * float(stage.instrument(top.coin).price(1))
+            true = stage.venue._market.take_leads()[top.coin] * float(stage.instrument(top.coin).price(1))
             assert top.bid <= true * (1 + DISTANCE_BPS / 1e4) <= top.ask + 1e-6
             assert top.ask - top.bid == pytest.approx(float(stage.instrument(top.coin).price(1)))
 

@@ -7,11 +7,11 @@ import pytest
 import zstandard
 
 from common.errors import ConfigFault
-from common.messages import AssetContext, Message
+from common.messages import AssetContext, LeaderTop, Message
 from common.tape import TapeWriter
 from common.units import Side
 from services.venue_sim.api import ExternalLevel
-from services.venue_sim.recordings import BookSeen, Event, Recording, TouchSeen, TradeSeen
+from services.venue_sim.recordings import BookSeen, Event, LeaderSeen, Recording, TouchSeen, TradeSeen
 from tests.data import data_file
 from tests.market import ASK, BID, at, book, context, top, trade
 from tests.services.venue_sim.stage import BTC, ETH
@@ -113,6 +113,18 @@ def test_our_own_tapes(tmp_path: Path) -> None:
     ]
     assert BID < ASK
     assert AssetContext is not None
+
+
+def test_a_leader_on_our_own_tapes(tmp_path: Path) -> None:
+    """As long after our feed's last stamp as it was received; before the first there is no time to give it."""
+    leader = LeaderTop(coin="BTC", bid=113_000.0, ask=113_000.2, received_at=at(0))
+    doge = LeaderTop(coin="DOGE", bid=1.0, ask=2.0, received_at=at(0))
+    late = book(1, venue_ms=600)  # received at 1 s
+    path = tape(tmp_path / "market_data.tape", leader, late, leader, doge, book(4, venue_ms=2_500))
+    events, said = read(path)
+    assert said == []
+    assert [event for event in events if isinstance(event, LeaderSeen)] == [LeaderSeen(1_600, "BTC", 1_130_001.0)]
+    assert [event.at_ms for event in events] == [600, 1_600, 2_500]
 
 
 def test_a_cut_tape_plays_to_the_cut(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import pytest
 from common.config import FillModel
 from common.errors import ConfigFault
 from common.instrument import Instrument
+from common.messages import LeaderTop
+from common.tape import TapeWriter
 from common.units import Lots, Micros, Side, Ticks
 from services.venue_sim.api import (
     Action,
@@ -31,11 +33,29 @@ from services.venue_sim.recordings import BookSeen, TouchSeen
 from services.venue_sim.rules import CoinRules, ExchangeConfig
 from services.venue_sim.tape_market import SILENCE_MS_MAX, RecordedBook, TapeMarket
 from tests.data import data_file
+from tests.market import at, book
 from tests.services.venue_sim.stage import ALICE, BTC, ETH, START_MS
 from tests.services.venue_sim.test_recordings import BOOKS, row, write
 
 TRADES = "timestamp,price,size,side,trade_id,exchange_timestamp"
 PRICES = "timestamp,price,size,side,exchange_timestamp"
+
+
+def test_a_leader_is_played_once(tmp_path: Path) -> None:
+    """In the block of its time, the newest of each block, and not again while it is silent."""
+    path = tmp_path / "x.tape"
+    writer = TapeWriter(path)
+    writer.write(at(0), book(0))
+    for seconds, usd in ((0.1, 113_000.0), (0.2, 113_001.0), (0.5, 113_002.0)):
+        writer.write(at(seconds), LeaderTop(coin="BTC", bid=usd - 1, ask=usd + 1, received_at=at(seconds)))
+    writer.write(at(3), book(3))
+    writer.close()
+    play = Play(path)
+    leads = []
+    for ms in (0, 99, 300, 499, 500, 600):
+        play.at(ms)
+        leads.append(play.market.take_leads())
+    assert leads == [{}, {}, {"BTC": pytest.approx(1_130_010.0)}, {}, {"BTC": pytest.approx(1_130_020.0)}, {}]
 
 
 class Play:
