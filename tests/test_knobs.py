@@ -140,10 +140,13 @@ IN_THE_MESH: Final[dict[str, tuple[object, dict[str, object]]]] = {
     "monitors.open_interest_min_usd": (1.0, {}),
     "monitors.funding_max_per_h": (1e-6, {}),
     "monitors.spread_max_bps": (0.01, {}),
+    "monitors.budget_left_share": (0.999, {}),
+    "monitors.liquidation_distance": (0.5, {"venue_sim.equity_usd": 2_000.0}),
+    "monitors.jump_share_max": (0.01, {"monitors.sigma_max_per_sqrt_s": 4e-5}),
+    "monitors.open_interest_drop_share": (0.9, {"monitors.open_interest_min_usd": 1.0}),
     "monitors.stuck_share": (0.001, {"monitors.stuck_s": 10}),
     "monitors.stuck_s": (10, {"monitors.stuck_share": 0.001}),
 }
-TRIPPED: Final = "needs more than a minute of trouble: its rule has a test of its own in tests/services/risk"
 NAMED: Final[dict[str, str]] = {
     "leader.symbols": "who is followed: tests/services/market_data/test_leader_wire.py reads by them",
     "leader.url": "where: tests/services/market_data/test_leader_wire.py and tests/mesh/test_leader.py go there",
@@ -155,15 +158,13 @@ NAMED: Final[dict[str, str]] = {
     "risk.repeat_window_ms": "with its count: strategy itself never repeats an order so soon",
     "risk.reconcile_breach_ms": "an account that nobody else trades agrees with itself",
     **dict.fromkeys(("risk.ramp_s", "risk.ramp_from"), "grow back after a recovery from a loss: half an hour"),
+    "monitors.orders_per_fill_max": "is shown, and restrains nothing",
     **dict.fromkeys(
-        (
-            *("monitors.jump_share_max", "monitors.round_trips_max", "monitors.fills_window_s"),
-            *("monitors.troubles_max", "monitors.orders_per_fill_max", "monitors.open_interest_drop_share"),
-            *("monitors.fill_rate_floor", "monitors.markout_bps", "monitors.liquidation_distance"),
-            "monitors.budget_left_share",
-        ),
-        TRIPPED,
+        ("monitors.round_trips_max", "monitors.fills_window_s", "monitors.troubles_max"),
+        "a story of half a minute without repeats or trouble: both are in tests/common/simulation/test_controls.py",
     ),
+    "monitors.fill_rate_floor": "a minute against nine before it: tests/services/risk/monitors/test_trading.py",
+    "monitors.markout_bps": "of thirty fills, a minute each: tests/services/risk/monitors/test_trading.py",
 }
 
 

@@ -146,6 +146,22 @@ def test_a_leverage_that_another_hand_changed_is_put_right() -> None:
 
 
 @pytest.mark.truth
+@pytest.mark.parametrize(("window_s", "halts"), [(10, True), (1, False)])
+def test_round_trips_end_trading(window_s: int, halts: bool) -> None:
+    """C7: the position changes sides by hand: forty times in eight seconds, and never thirty times in one."""
+    monitors = msgspec.structs.replace(SETTINGS.monitors, fills_window_s=window_s)
+    mesh = quoting(settings=msgspec.structs.replace(SETTINGS, monitors=monitors))
+    for _ in range(40):
+        held = mesh.judge.positions().get("BTC", Decimal(0))
+        side = "sell" if held > 0 else "buy"
+        fault(mesh, "manual_trade", coin="BTC", side=side, size=str(abs(held) + Decimal("0.001")))
+        mesh.run_for(0.2)
+    if halts:
+        halted_by(mesh, "BTC repeated execution")
+    assert bool(mesh.simulation.halt) is halts
+
+
+@pytest.mark.truth
 def test_a_drawdown_ends_trading() -> None:
     """C12: with loss limits that allow it, 5 % below the peak."""
     risk = msgspec.structs.replace(SETTINGS.risk, max_hourly_loss_usd=9_000.0, max_daily_loss_usd=9_000.0)
