@@ -1,4 +1,4 @@
-"""What the cascade detector is worth: the same days with its answer on and off.
+"""What the cascade detector is worth: the same days with its answer on and off, and one mesh.
 
 Development used seeds 1 to 20 of the cascade and 1 to 5 of the ordinary market; none of those is used here.
 """
@@ -10,9 +10,12 @@ from typing import Final
 import msgspec
 import pytest
 
+from common.messages import QuoteTarget
+from common.units import SECOND
+from services.strategy.reasons import Reason
 from services.venue_sim.scenarios import SCENARIOS
 from tests.common.simulation.paper_desk import PaperDesk
-from tests.common.simulation.whole_mesh import SETTINGS
+from tests.common.simulation.whole_mesh import SETTINGS, WholeMesh
 
 CASCADE: Final = "liquidation-cascade"
 CASCADE_SEEDS: Final = range(101, 121)
@@ -89,3 +92,33 @@ def test_the_ordinary_market_does_not_pay_for_it() -> None:
     pairs = [(ordinary_day(seed, guard=True), ordinary_day(seed, guard=False)) for seed in ORDINARY_SEEDS]
     assert mean(on.pulled for on, _ in pairs) < 0.01
     assert interval([on.earned_usd - off.earned_usd for on, off in pairs])[1] >= 0
+
+
+def wanted(mesh: WholeMesh, coin: str) -> QuoteTarget:
+    said = (message for _, _, message in reversed(mesh.simulation.published) if isinstance(message, QuoteTarget))
+    return next(target for target in said if target.coin == coin)
+
+
+def sides(mesh: WholeMesh) -> set[str]:
+    return {order.side for order in mesh.judge.resting("BTC").values()}
+
+
+@pytest.mark.truth
+def test_the_side_run_over_goes_and_the_way_out_stays() -> None:
+    """All cores, long when the fall comes: by the venue's log no bid rests while a cascade pulls bids, and asks do."""
+    venue = msgspec.structs.replace(SETTINGS.venue_sim, scenario=CASCADE)
+    mesh = WholeMesh(41, settings=msgspec.structs.replace(SETTINGS, venue_sim=venue))
+    crowding, fall, cascade, *_ = (phase.seconds for phase in SCENARIOS[CASCADE].phases)
+    mesh.run_for(crowding - 2)
+    mesh.venue.fault("manual_trade", mesh.simulation.now, coin="BTC", side="buy", size="0.012")
+    mesh.run_for(2)
+    assert sides(mesh) == {"A", "B"}
+    pulled = witnessed = 0  # moments; what rests follows the target within one of them
+    while mesh.simulation.now < (crowding + fall + cascade) * SECOND and witnessed < 8:
+        mesh.run_for(0.25)
+        target = wanted(mesh, "BTC")
+        pulled = pulled + 1 if target.reason_bid == Reason.CASCADE else 0
+        if pulled > 1 and target.asks and mesh.judge.positions()["BTC"] > 0:
+            assert "B" not in sides(mesh)
+            witnessed += sides(mesh) == {"A"}
+    assert witnessed >= 8
