@@ -14,7 +14,8 @@ def equity_that_is_no_number(mesh: LiveMesh) -> None:
     mesh.venue.fault("absurd_account", value="NaN")
     mesh.wait("halted for loss", lambda: "loss" in {file.cause for file in HaltDir(mesh.home.halt).read().files}, 20)
     mesh.wait("nothing rests", lambda: not mesh.judge.refresh().resting(), 20)
-    mesh.wait("contained", lambda: mesh.status()["services"]["risk"]["detail"] == "contained", 20)
+    contained = mesh.mm("halt", "--reason", "the proof", "--timeout", "60", timeout_s=120)
+    assert contained.returncode == 0, contained.stdout + contained.stderr
     mark = mesh.judge.refresh().seq
     mesh.venue.fault("manual_trade", coin="BTC", side="buy", size="0.001")  # what would move every quote
     mesh.wait("the trade", lambda: mesh.judge.refresh().seq > mark + 20, 20)

@@ -146,19 +146,15 @@ def test_a_leverage_that_another_hand_changed_is_put_right() -> None:
 
 
 @pytest.mark.truth
-@pytest.mark.parametrize(("window_s", "halts"), [(10, True), (1, False)])
-def test_round_trips_end_trading(window_s: int, halts: bool) -> None:
-    """C7: the position changes sides by hand: forty times in eight seconds, and never thirty times in one."""
-    monitors = msgspec.structs.replace(SETTINGS.monitors, fills_window_s=window_s)
-    mesh = quoting(settings=msgspec.structs.replace(SETTINGS, monitors=monitors))
+def test_round_trips_end_trading() -> None:
+    """C7: the position changes sides by hand, forty times in eight seconds."""
+    mesh = quoting()
     for _ in range(40):
         held = mesh.judge.positions().get("BTC", Decimal(0))
         side = "sell" if held > 0 else "buy"
         fault(mesh, "manual_trade", coin="BTC", side=side, size=str(abs(held) + Decimal("0.001")))
         mesh.run_for(0.2)
-    if halts:
-        halted_by(mesh, "BTC repeated execution")
-    assert bool(mesh.simulation.halt) is halts
+    halted_by(mesh, "BTC repeated execution")
 
 
 @pytest.mark.truth
@@ -215,7 +211,7 @@ def test_orders_that_vanish_pull_quotes() -> None:
     mesh = quoting()
     mesh.venue.lost_orders = 1.0
     mesh.run_for(60)
-    assert blocks(mesh).get("C18", 0) >= 1 or posture(mesh).level >= PostureLevel.PULL_QUOTES
+    assert blocks(mesh)["C18"] >= 1
     assert mesh.judge.resting() == {}
 
 
