@@ -21,6 +21,7 @@ from common.units import MILLISECOND, SECOND, Millis, Nanos
 WINDOW: Final = Nanos(30 * SECOND)
 DATE_RESOLUTION_MS: Final = 1_000
 DATE_SLACK_MS: Final = 2_000  # a web server's date may lag its second, and need not agree with the chain to the ms
+NEVER: Final = Nanos(1 << 63)  # some centuries
 DRIFT_PER_S_MS: Final = 1  # far more than quartz does; in favour of fresh evidence
 
 
@@ -46,6 +47,11 @@ class _HighestBound:
         self._turn(now)
         return self._best
 
+    @property
+    def holds_until(self) -> Nanos:
+        """Return when the value may change without another being added."""
+        return NEVER if self._opened is None else Nanos(self._opened + WINDOW)
+
     def drift_ms(self, now: Nanos) -> int:
         """Return how far the clocks may have drifted apart since the newest value."""
         return (now - self._newest) // SECOND * DRIFT_PER_S_MS
@@ -64,16 +70,20 @@ class VenueClock:
 
     _stamps: _HighestBound = field(default_factory=_HighestBound)
     _dates: _HighestBound = field(default_factory=_HighestBound)
+    _offset: int | None = None  # venue time minus ours, ns, as it was worked out last
+    _holds_until: Nanos | None = None  # every message asks for the time, and few change the answer
 
     def observe(self, found: VenueTime, now: Nanos) -> None:
         """Take a stamp that arrived at `now`."""
         evidence = self._stamps if found.resolution_ms < DATE_RESOLUTION_MS else self._dates
         evidence.add(found.venue_ms * MILLISECOND - now, now)
+        self._holds_until = None
 
     def venue_now(self, now: Nanos) -> Millis | None:
         """Return venue time, most likely a little too low; None when unknown."""
-        offset = self._offset(now)
-        return None if offset is None else Millis((now + offset) // MILLISECOND)
+        if self._holds_until is None or now >= self._holds_until:
+            self._work_out(now)
+        return None if self._offset is None else Millis((now + self._offset) // MILLISECOND)
 
     def uncertainty_ms(self, now: Nanos) -> int | None:
         """Return how far off `venue_now` may be by all evidence; None when it is unknown (rules 3 and 4)."""
@@ -84,12 +94,11 @@ class VenueClock:
             return 1 + self._stamps.drift_ms(now)
         return DATE_RESOLUTION_MS + self._dates.drift_ms(now) + abs(stamp - date) // MILLISECOND
 
-    def _offset(self, now: Nanos) -> int | None:
-        """Return venue time minus `now`, ns."""
+    def _work_out(self, now: Nanos) -> None:
         stamp, date = self._stamps.value(now), self._dates.value(now)
-        if stamp is None or (date is not None and _contradict(stamp, date)):
-            return date
-        return stamp
+        contradicted = stamp is not None and date is not None and _contradict(stamp, date)
+        self._offset = date if stamp is None or contradicted else stamp
+        self._holds_until = min(self._stamps.holds_until, self._dates.holds_until)
 
 
 def _contradict(stamp: int, date: int) -> bool:
