@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.mesh.live import LiveMesh, live_mesh
+from tests.mesh.trial import Trial
 
 
 @pytest.fixture(scope="module")
@@ -14,3 +15,10 @@ def mesh(request: pytest.FixtureRequest) -> Iterator[LiveMesh]:
         living.wait_ready()
         living.wait_quoting()
         yield living
+
+
+@pytest.fixture
+def trial(mesh: LiveMesh) -> Iterator[Trial]:
+    """Give the module's mesh as it quotes; whatever happens, no fault outlives a test."""
+    yield Trial(mesh)
+    mesh.venue.clear()

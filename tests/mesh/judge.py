@@ -116,6 +116,7 @@ class Orphans:
         self._read = 0  # lines of the judge
         self._resting: dict[int, witness.Order] = {}
         self._since_ms: dict[int, int] = {}  # oid -> when it was first seen to rest unnamed
+        self.taken: set[int] = set()  # oids of all orders of ours that the venue did not reject
         self.longest_ms = 0
 
     def look(self, named: AbstractSet[str]) -> None:
@@ -124,6 +125,8 @@ class Orphans:
         for line in islice(lines, self._read, None):
             if not isinstance(line, witness.Order) or line.user != self._judge.user:
                 continue
+            if "ejected" not in line.status:
+                self.taken.add(line.oid)
             if any(part in line.status for part in GONE):
                 self._resting.pop(line.oid, None)
             else:

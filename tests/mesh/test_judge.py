@@ -64,3 +64,6 @@ def test_orphans_are_timed_from_the_first_look() -> None:
     judge.lines += [order(3, 4_000, 2, "canceled"), order(4, 9_000, 1, "open")]
     orphans.look({"1"})
     assert orphans.longest_ms == 6_000, "the third, by then"
+    judge.lines.append(order(5, 9_000, 4, "badAloPxRejected"))
+    orphans.look({"1"})
+    assert orphans.taken == {1, 2, 3}
