@@ -37,7 +37,7 @@ class Pace:
 
     def on_posted(self, posted: Posted, now: Nanos) -> None:
         """Rule 3."""
-        texts = [posted.error, *(status.text for status in posted.statuses if status.kind == "error")]
+        texts = [posted.error, *(status.text for status in posted.statuses)]
         if any(text.startswith(REFUSALS) for text in texts):
             self._refused_until = Nanos(now + (PAUSE_MAX << min(self._refusals, REFUSED_DOUBLINGS_MAX)))
             self._refusals += 1

@@ -91,8 +91,7 @@ class Rebuilding:
 
     def _on_fill(self, row: FillRecord) -> None:
         fill = row.fill
-        if not self._desk.ledger.count(fill):
-            return
+        self._desk.ledger.count(fill)
         self._desk.cursor_ms = max(self._desk.cursor_ms, fill.venue_ms)
         cloid = fill.cloid if fill.cloid is not None else self._by_oid.get(fill.oid, "")
         order = self._orders.get(cloid)

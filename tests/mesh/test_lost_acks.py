@@ -1,4 +1,4 @@
-"""Two thousand orders of a real mesh, and 5 % of the answers to its actions never come; the venue's log judges."""
+"""Two thousand orders of a real mesh while 5 % of the answers never come; the venue judges."""
 
 from functools import partial
 from typing import Final

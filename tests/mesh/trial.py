@@ -1,4 +1,4 @@
-"""One mesh on trial: a fault of the venue, looks at our orders while it lasts, and the two rules at the end.
+"""One mesh on trial: a fault of the venue, looks at our orders, and two rules at the end.
 
 Rules
   1. No cloid is accepted twice, and no order of ours rests for 10 s without order_management naming it.

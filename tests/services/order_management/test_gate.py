@@ -1,6 +1,7 @@
 """The quote gate: closed unless every witness says otherwise, lately."""
 
 import pytest
+from msgspec.structs import replace
 
 from common.config import Liveness
 from common.messages import HaltDirectory, PostureLevel
@@ -30,6 +31,8 @@ def test_open_when_all_say_so() -> None:
     assert gate.reason("BTC", T) == gate.account_reason(T) == ""
     assert [one.ticks for one in gate.levels("BTC", Side.BUY)] == [999_500, 999_000]
     assert gate.levels("BTC", Side.SELL) == ()
+    gate.hear(target(asks=(level(1_001_000), level(1_000_500)), valid_until=Nanos(T + UNIT)), T)
+    assert [one.ticks for one in gate.levels("BTC", Side.SELL)] == [1_000_500, 1_001_000]
 
 
 def test_closed_by_default() -> None:
@@ -61,6 +64,31 @@ def test_stopping_and_halts() -> None:
     gate = opened()
     gate.hear(HaltDirectory(), T)
     assert gate.reason("BTC", T) == ""
+
+
+def test_a_halted_coin() -> None:
+    """Rule 1: a file that names a coin closes that coin, and nothing else."""
+    gate = opened()
+    gate.hear(HaltDirectory(files=(HaltFile(name="x", cause="test", coin="ETH"),)), T)
+    assert gate.reason("ETH", T) == "halted"
+    assert gate.reason("BTC", T) == gate.account_reason(T) == ""
+
+
+@pytest.mark.parametrize("first", ["risk", "posture", "feed", "target"])
+def test_woken_when_the_first_witness_falls_silent(first: str) -> None:
+    """Rules 3, 5 and 6: whichever it is; what has lapsed already wakes nobody again."""
+    gate = opened()
+    later = Nanos(T + UNIT)
+    for name, message in (("risk", beat()), ("posture", posture()), ("feed", feed()), ("feed", feed("ETH"))):
+        if name != first:
+            gate.hear(message, later)
+    if first == "target":
+        gate.hear(target(valid_until=later), T)
+    due = later if first == "target" else Nanos(T + 4 * UNIT)
+    assert gate.deadline(later if first != "target" else T) == due
+    after = gate.deadline(due)
+    assert after is not None
+    assert after > due
 
 
 def test_unproven_position() -> None:
@@ -125,4 +153,14 @@ def test_feed_and_target() -> None:
     assert gate.reason("BTC", Nanos(T + 4)) == ""
     assert gate.reason("BTC", Nanos(T + 5)) == "target lapsed"
     gate.hear(feed("DOGE"), T)
-    assert "DOGE" not in gate._feeds
+    assert set(gate._feeds) == {"BTC", "ETH"}
+    gate.hear(replace(target("BTC", valid_until=Nanos(T + 5)), coin="DOGE"), T)
+    assert set(gate._targets) == {"BTC", "ETH"}
+
+
+def test_unheard_posture_is_the_strictest() -> None:
+    """Rule 4: until risk has said something, nothing but what reduces is let through."""
+    gate = QuoteGate(Liveness(), ("BTC",), unready="")
+    exit_only = level(998_000, reduce_only=True)
+    gate.hear(target(bids=(level(999_000), exit_only), valid_until=Nanos(T + UNIT)), T)
+    assert gate.levels("BTC", Side.BUY) == (exit_only,)

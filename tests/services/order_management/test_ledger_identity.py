@@ -66,7 +66,9 @@ def test_what_came_after_the_state_is_left_out() -> None:
     assert residual(identity) == 0
 
 
-@pytest.mark.parametrize(("off", "asked"), [("0.000001", False), ("-0.000001", False), ("0.0000011", True)])
+@pytest.mark.parametrize(
+    ("off", "asked"), [("0.000001", False), ("-0.000001", False), ("0.0000011", True), ("-0.0000011", True)]
+)
 def test_to_a_micro_usd(off: str, asked: bool) -> None:
     """Rule 3: the tolerance itself is allowed; beyond it fills, funding and transfers are read at once."""
     place, identity = begun()
@@ -87,7 +89,10 @@ def test_a_difference_that_lasts_is_a_finding_once() -> None:
     )
     assert identity.on_account(account("1005", 5_000), Nanos(limit + SECOND), agrees=True) == []
     identity.on_account(account("1000", 6_000), Nanos(limit + SECOND), agrees=True)
-    assert identity.on_account(account("1005", 7_000), Nanos(limit + SECOND), agrees=True) == []
+    again = Nanos(limit + SECOND)
+    assert identity.on_account(account("1005", 7_000), again, agrees=True) == []
+    later = Nanos(again + limit - T)
+    assert len(rows(identity.on_account(account("1005", 8_000), later, agrees=True), FindingRecord)) == 1
 
 
 def test_it_is_read_again_while_it_lasts() -> None:
@@ -98,6 +103,27 @@ def test_it_is_read_again_while_it_lasts() -> None:
     for later, again in ((READ_AGAIN - 1, False), (READ_AGAIN, True)):
         identity.on_account(account("1005", 3_000), Nanos(T + later), agrees=True)
         assert ("transfers" in place.queries._wanted) is again
+
+
+def test_a_new_difference_is_read_at_once() -> None:
+    """Rule 3: however little time has passed since the last one was read, and explained."""
+    place, identity = begun()
+    identity.on_account(account("1005", 2_000), T, agrees=True)
+    place.queries.take(T, place.new_id)
+    identity.on_account(account("1000", 3_000), T, agrees=True)
+    identity.on_account(account("1005", 4_000), Nanos(T + SECOND), agrees=True)
+    assert "transfers" in place.queries._wanted
+
+
+def test_a_transfer_of_after_the_state_explains_nothing_yet() -> None:
+    """Rule 1: it is in the venue's cash only later."""
+    _, identity = begun()
+    moved = (Transfer(kind="deposit", usd=Decimal(7), venue_ms=Millis(2_001)),)
+    identity.on_transfers(VenueTransfers(query_id=1, transfers=moved, asked_at=T))
+    identity.on_account(account("1000", 2_000), T, agrees=True)
+    assert residual(identity) == 0
+    identity.on_account(account("1007", 2_001), T, agrees=True)
+    assert residual(identity) == 0
 
 
 def test_transfers_explain() -> None:
@@ -138,6 +164,8 @@ def test_late_news_begin_anew() -> None:
     place.ledger.count(fill(tracked(place), 500, ms=1_000))
     identity.on_account(account("1000", 2_000), T, agrees=True)
     assert residual(identity) == 0
+    identity.on_account(account("1005", 2_100), T, agrees=True)
+    assert residual(identity) == 5, "it begins anew once only"
     place.ledger.adopt("BTC", place.ledger.lots("BTC"), Decimal(5), Millis(2_500))
     identity.on_account(account("1000", 3_000), T, agrees=True)
     assert residual(identity) == 0

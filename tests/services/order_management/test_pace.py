@@ -75,7 +75,10 @@ def test_refusals_in_a_row_wait_longer() -> None:
         pace.on_posted(refusal, T)
         waits.append((pace.due() - T) // SECOND)
     assert waits == [10, 20, 40, 80, 80]
-    pace.on_posted(Posted(post_id=2), T)
+    pace.on_posted(Posted(post_id=2, error="Invalid nonce"), T)
+    pace.on_posted(refusal, T)
+    assert pace.due() == T + 8 * PAUSE_MAX, "another refusal takes nothing"
+    pace.on_posted(Posted(post_id=3), T)
     pace.on_posted(refusal, T)
     assert pace.due() == T + PAUSE_MAX
 

@@ -64,6 +64,15 @@ def test_trades_shorten_the_queue(told: Trade, ahead: int) -> None:
     assert order.queue_ahead == ahead
 
 
+def test_an_unknown_queue_stays_unknown() -> None:
+    """Rule 3: a trade at its price takes from nothing, one beyond it proves that nobody stands before us."""
+    queue, order, _ = queued(None)
+    queue.hear(trade(999_000, 100))
+    assert order.queue_ahead is None
+    queue.hear(trade(998_990, 1))
+    assert order.queue_ahead == 0
+
+
 @pytest.mark.parametrize(("visible", "ahead"), [(801, 300), (750, 250), (500, 0), (499, 300)])
 def test_the_book_caps_the_queue(visible: int, ahead: int) -> None:
     """Rule 1: what is shown without us; a book that does not even show us is older than our order."""
@@ -83,8 +92,9 @@ def test_worth_of_a_place(ahead: int | None, worth: bool) -> None:
 
 def test_unknown_places_are_worth_nothing() -> None:
     """Rule 3: without a book; in front of everybody a place is kept."""
-    queue, order, _ = queued(heard=False)
-    assert not queue.worth_keeping(order, level(999_050))
+    for ahead in (300, 0):
+        queue, order, _ = queued(ahead, heard=False)
+        assert not queue.worth_keeping(order, level(999_050))
     queue, order, _ = queued()
     queue.hear(book(((999_000, 500), (998_000, 1))))
     assert queue.worth_keeping(order, level(999_050))

@@ -108,14 +108,14 @@ def test_a_pause_keeps_nothing_that_is_exposed(left: int) -> None:
     """Rule 4: three asks that the market came to meet go at once and the bids stay; the pause does not begin anew."""
     world = quoted()
     short(world, left)
-    world.core._pace.moved(world.now)
+    world.core._pace.moved(Nanos(world.now - 1))
+    due = world.core._pace.due()
     shift(world, 1)
     (request,) = world.cancels
     asks = world.core._desk.store.side("BTC", Side.SELL)
     assert {cancel.cloid for cancel in request.cancels} == {order.cloid for order in asks}
     assert len(asks) == 3
     assert asked(world) == []
-    due = world.core._pace.due()
     world.drain()
     assert len(world.core._desk.store.side("BTC", Side.SELL)) == (0 if left == RESERVE else 3)
     assert world.core._pace.due() == due

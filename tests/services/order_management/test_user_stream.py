@@ -37,6 +37,7 @@ def test_owed_until_told() -> None:
     stream, told, untold = up(), order(1), order(2)
     for each in (told, untold):
         stream.owes(each, UP)
+    stream.owes(untold, Nanos(UP + 1))
     stream.tells(told)
     assert stream.deadline(UP) == UP + LIMIT
     assert stream.silent(Nanos(UP + LIMIT - 1)) == ""
@@ -72,6 +73,10 @@ def test_the_past_is_not_owed() -> None:
     stream.down()
     stream.owes(order(4), UP)
     assert stream.deadline(UP) is None
+    stream.up(UP)
+    stream.owes(order(5), UP)
+    stream.up(UP)
+    assert stream.deadline(UP) is None, "another stream"
 
 
 def test_holds_grow() -> None:
