@@ -94,6 +94,16 @@ class VenueClock:
             return 1 + self._stamps.drift_ms(now)
         return DATE_RESOLUTION_MS + self._dates.drift_ms(now) + abs(stamp - date) // MILLISECOND
 
+    def reached_at(self, venue_ms: Millis, now: Nanos) -> Nanos | None:
+        """Return when it will be so late at the venue, by the estimate of now."""
+        known = self.venue_now(now)
+        return None if known is None or self._offset is None else Nanos(venue_ms * MILLISECOND - self._offset)
+
+    def changes_at(self, now: Nanos) -> Nanos | None:
+        """Return when the estimate may change without more evidence."""
+        self.venue_now(now)
+        return self._holds_until
+
     def _work_out(self, now: Nanos) -> None:
         stamp, date = self._stamps.value(now), self._dates.value(now)
         contradicted = stamp is not None and date is not None and _contradict(stamp, date)

@@ -9,6 +9,7 @@ Rules
   6. A gate that lets a known bad order through kills; it is probed at every unit.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from common.config import Settings
@@ -84,8 +85,11 @@ class Comparison:
         self._pending: dict[str, PendingExposure] = {}
         self._differs: dict[tuple[str, str], Nanos] = {}  # (kind, coin) -> since when
         self._told: set[tuple[str, str]] = set()
+        self.revision = 0  # changes with `causes`
 
     def on_position(self, fact: Position) -> None:
+        last = self._positions.get(fact.coin)
+        self.revision += last is None or last.proven != fact.proven
         self._positions[fact.coin] = fact
 
     def on_pending(self, fact: PendingExposure) -> None:
@@ -99,33 +103,45 @@ class Comparison:
             if not fact.proven
         ]
 
-    def findings(self, facts: Facts, now: Nanos) -> list[Finding]:
-        """Return each difference once, when it has lasted."""
+    def findings(self, facts: Facts, now: Nanos, coins: Iterable[str]) -> list[Finding]:
+        """Return each difference of these coins once, when it has lasted."""
         found: list[Finding] = []
         roster = facts.roster
         if roster.silent("order_management", now) or not roster.reconciled(roster.asker_epoch):
             self._differs.clear()  # what it said last is no news any more, or is not proven yet
             facts.earnings.forget_stated()
             return facts.earnings.findings(now)
-        for coin in facts.limits:
-            if coin in self._positions:
-                facts.earnings.on_stated(self._positions[coin], facts.ledger.position(coin).by_snapshot, now)
-                held = f"{facts.ledger.position(coin).by_snapshot} lots"
-                found += self._compare("position difference", coin, f"{self._positions[coin].lots} lots", held, now)
-            if coin in self._pending:
+        for coin in coins:
+            if (said := self._positions.get(coin)) is not None:
+                held = facts.ledger.position(coin).by_snapshot
+                facts.earnings.on_stated(said, held, now)
+                if self._lasts("position difference", coin, now, differs=said.lots != held):
+                    evidence = f"order_management {said.lots} lots, risk {held} lots"
+                    found.append(Finding(kind="position difference", coin=coin, evidence=evidence))
+            if (open_ := self._pending.get(coin)) is not None:
                 bid, ask = facts.ledger.pending(coin)
-                said = f"{self._pending[coin].pending_bid} bid, {self._pending[coin].pending_ask} ask"
-                found += self._compare("exposure difference", coin, said, f"{bid} bid, {ask} ask", now)
+                differs = (open_.pending_bid, open_.pending_ask) != (bid, ask)
+                if self._lasts("exposure difference", coin, now, differs=differs):
+                    theirs = f"{open_.pending_bid} bid, {open_.pending_ask} ask"
+                    evidence = f"order_management {theirs}, risk {bid} bid, {ask} ask"
+                    found.append(Finding(kind="exposure difference", coin=coin, evidence=evidence))
         return found + facts.earnings.findings(now)
 
-    def _compare(self, kind: str, coin: str, theirs: str, ours: str, now: Nanos) -> list[Finding]:
+    def changes_at(self) -> Nanos | None:
+        """Say when a difference that has not been told will have lasted."""
+        return min(
+            (Nanos(at + self._breach) for name, at in self._differs.items() if name not in self._told), default=None
+        )
+
+    def _lasts(self, kind: str, coin: str, now: Nanos, *, differs: bool) -> bool:
+        """Say whether a difference has lasted, once."""
         name = (kind, coin)
-        if theirs == ours:
+        if not differs:
             self._differs.pop(name, None)
             self._told.discard(name)
-            return []
+            return False
         since = self._differs.setdefault(name, now)
         if now - since < self._breach or name in self._told:
-            return []
+            return False
         self._told.add(name)
-        return [Finding(kind=kind, coin=coin, evidence=f"order_management {theirs}, risk {ours}")]
+        return True

@@ -3,13 +3,13 @@
 Rules
   1. Everything is repeated every unit, changed or not: a lost message heals with the next.
   2. Posture and Halt go out with the very message that changed them; so does the Exposure of a coin, unless only
-     prices moved, which waits for the next unit.
+     prices moved, which waits for the next unit, or an approval has to go out first, which takes a moment.
 """
 
 from collections import Counter
 
 from common.actor import Boot, Effect, Send
-from common.messages import Exposure, Halt, HaltDirectory, Message, Posture, PostureLevel, RiskCounts
+from common.messages import Exposure, Halt, Message, Posture, PostureLevel, RiskCounts
 from common.units import Nanos, Side
 from services.risk.approvals import Approvals
 from services.risk.facts import Facts
@@ -25,31 +25,29 @@ class Bulletin:
         self._epoch = boot.epoch
         self._unit = unit
         self._said: dict[tuple[str, str], Message] = {}
+        self._revision = -1  # of the board, when the posture was said last
         self.due_at = boot.started_at
 
-    def news(
-        self,
-        directory: HaltDirectory,
-        findings: Counter[str],
-        now: Nanos,
-        *,
-        contained: bool,
-        halted: bool,
-        fates: str,
-        prices: bool,
-    ) -> list[Effect]:
-        """Return what is to be published now; `prices` says that nothing but market data came in."""
+    def news(self, halt: Halt, findings: Counter[str], now: Nanos, *, exposures: bool) -> list[Effect]:
+        """Return what is to be published now; without `exposures` nothing but time or prices came in."""
         repeat = now >= self.due_at
         if repeat:
             self.due_at = Nanos(now + self._unit)
-        halt = Halt(halted=halted, latched=directory.halted, contained=contained, causes=directory.files, fates=fates)
-        effects = self._say("", self._posture(), repeat=repeat) + self._say("", halt, repeat=repeat)
-        if repeat or not prices:
-            for coin in self._facts.limits:
-                effects += self._say(coin, self._exposure(coin, now), repeat=repeat)
+        effects = [*self._posture(repeat=repeat), *self._say("", halt, repeat=repeat)]
+        if repeat or exposures or len(effects) > 0:
+            effects += self._exposures(now, repeat=repeat)
         if repeat:
             effects += [Send(self._facts.budget.statement()), Send(self._counts(findings))]
         return effects
+
+    def posture(self, now: Nanos) -> list[Effect]:
+        """Return the posture where it has changed, with what depends on it."""
+        effects = self._posture(repeat=False)
+        return effects + self._exposures(now, repeat=False) if effects else effects
+
+    def _exposures(self, now: Nanos, *, repeat: bool) -> list[Effect]:
+        exposures = {coin: self._exposure(coin, now) for coin in self._facts.limits}
+        return [effect for coin, one in exposures.items() for effect in self._say(coin, one, repeat=repeat)]
 
     def _say(self, coin: str, message: Message, *, repeat: bool) -> list[Effect]:
         name = (type(message).__name__, coin)
@@ -58,10 +56,14 @@ class Bulletin:
         self._said[name] = message
         return [Send(message)]
 
-    def _posture(self) -> Posture:
+    def _posture(self, *, repeat: bool) -> list[Effect]:
         board = self._facts.board
+        if not repeat and board.revision == self._revision:
+            return []
+        self._revision = board.revision
         coins: dict[str, PostureLevel] = {coin: board.level(coin) for coin in self._facts.limits}
-        return Posture(level=board.level(), coins=coins, causes=board.texts(), risk_epoch=self._epoch)
+        posture = Posture(level=board.level(), coins=coins, causes=board.texts(), risk_epoch=self._epoch)
+        return self._say("", posture, repeat=repeat)
 
     def _exposure(self, coin: str, now: Nanos) -> Exposure:
         ledger = self._facts.ledger

@@ -21,6 +21,7 @@ from common.messages import (
     Book,
     CancelAnswer,
     CancellerStatus,
+    Halt,
     HaltDirectory,
     HaltNotice,
     Heartbeat,
@@ -96,8 +97,11 @@ Inbox: TypeAlias = (
     | SignFailed
 )
 
-# What changes nothing that a monitor reads, or was assessed already
-HEARD: Final = (Heartbeat, QuoteTarget, Reconciled, CancellerStatus, VenueTime, ApprovalRequest, Signed)
+# What may change so little that a glance tells (judgement.py)
+GLANCED: Final = (
+    *(Book, TopOfBook, AssetContext, VenueTime, Position, PendingExposure),
+    *(Heartbeat, QuoteTarget, Reconciled, CancellerStatus, ApprovalRequest, HaltDirectory),
+)
 PAUSE_UNITS: Final = 4  # we wake every unit; a gap of this many means that this process itself stood still
 
 
@@ -143,7 +147,9 @@ class Risk:
             flatten=self._flatten,
             fates=self._fates,
         )
-        self._now = boot.started_at
+        self._now = self._due_at = boot.started_at
+        self._calm = False  # nothing is being settled, and nothing changes by time alone before `_due_at`
+        self._stirred = False  # the message at hand has changed more than a glance can tell
         self._pause = settings.liveness.units(PAUSE_UNITS)
 
     # --- the actor ---------------------------------------------------------------------------------
@@ -159,23 +165,25 @@ class Risk:
         return self._readiness.missing(self._now) or "; ".join(self._facts.board.texts())
 
     def deadline(self) -> Nanos | None:
-        now = self._now
-        due = (
-            self._bulletin.due_at,
-            self._duties.deadline(now),
-            self._facts.board.deadline(now),
-            self._readiness.deadline(now),
-        )
-        return min((at for at in due if at is not None), default=None)
+        held = self._facts.board.deadline(self._now)
+        return self._due_at if held is None else min(held, self._due_at)
 
     def handle(self, message: Inbox, now: Nanos) -> list[Effect]:
         if now - self._now >= self._pause:
             self._facts.roster.on_own_pause(now)
-        self._now = now
+        self._now, self._stirred = now, False
         if type(message) is Trade:  # many, and nothing follows from one before the next order is judged
             self._facts.on_trade(message, now)
             return []
         effects = self._on(message, now)
+        if self._calm and isinstance(message, Signed):
+            return effects  # goes out at once: the request that asked for it has made the rest due
+        if self._calm and now < self._due_at and not self._stirred and isinstance(message, GLANCED):
+            effects += self._judgement.glance(message, now)
+            if isinstance(message, ApprovalRequest):
+                self._due_at = now  # the signature goes first
+            if not self._halting.halted:
+                return effects + self._bulletin.posture(now)
         return effects + self._routine(message, now)
 
     def _on(self, message: Inbox, now: Nanos) -> list[Effect]:
@@ -196,7 +204,10 @@ class Risk:
                 return self._on_control(message, now)
             case SendFailed() | CancelAnswer() | MalformedVenueData() | QueryFailed() | PostFailed():
                 return self._on_trouble(message, now)
-            case StreamUp() | StreamDown() | VenueTime() | OrderUpdates() | StreamFills():
+            case VenueTime():
+                self._stirred = self._facts.on_venue_time(message, now)
+                return []
+            case StreamUp() | StreamDown() | OrderUpdates() | StreamFills():
                 return self._watch.on_stream(message, now)
             case Posted():
                 return self._watch.report(self._own.on_posted(message, now), now)
@@ -206,14 +217,14 @@ class Risk:
     # --- approvals -----------------------------------------------------------------------------------
 
     def _on_approval_request(self, request: ApprovalRequest, now: Nanos) -> list[Effect]:
-        self._judgement.assess(now)
+        self._judgement.assess(now, afresh=True)
         self._judgement.restrain(now)
         sign_id = self._own.next_id()
         refusal = self._readiness.closed(now) or self._approvals.refusal(request, now)
         effects, waiting = self._approvals.decide(request, refusal, sign_id, now)
         if waiting is not None:
             self._waiting[sign_id] = waiting
-        return effects
+        return effects + self._judgement.kill(now)
 
     def _on_signature(self, message: Signed | SignFailed, now: Nanos) -> list[Effect]:
         waiting = self._waiting.pop(message.sign_id, None)
@@ -262,12 +273,13 @@ class Risk:
             case CancellerStatus():
                 self._facts.roster.on_canceller(message, now)
             case Position() | PendingExposure():
-                self._judgement.on_peer(message)
+                self._stirred = self._judgement.on_peer(message)
         return []
 
     def _on_control(self, message: HaltDirectory | HaltNotice | ArmRequest | Stopping, now: Nanos) -> list[Effect]:
         match message:
             case HaltDirectory():
+                self._stirred = message != self._halting.directory
                 effects, ended = self._halting.on_directory(message, now)
                 if ended:
                     self._watch.begin_again(now)
@@ -302,24 +314,28 @@ class Risk:
     # --- what is due ---------------------------------------------------------------------------------------
 
     def _routine(self, message: Inbox, now: Nanos) -> list[Effect]:
-        """What follows from time and from what is known; after prices of a coin its monitors alone, until the unit."""
-        effects: list[Effect] = []
+        """Everything that follows from time and from what is known."""
         unit = now >= self._bulletin.due_at
-        if unit or not isinstance(message, Book | TopOfBook | AssetContext):
-            self._readiness.follow_venue_time(now)
-            if unit or not isinstance(message, HEARD):
-                self._judgement.assess(now)
-            effects += self._judgement.act(now, unit=unit) + self._duties.due(now)
-        elif message.coin in self._facts.limits:
-            self._judgement.assess(now, message.coin)
-        effects += self._readiness.exits(now)
+        only_time = isinstance(message, GLANCED) and not self._stirred and now < self._due_at
+        self._readiness.follow_venue_time(now)
+        self._judgement.assess(now, afresh=unit)
+        effects = self._judgement.act(now, unit=unit) + self._duties.due(now) + self._readiness.exits(now)
         self._judgement.restrain(now)
-        return effects + self._bulletin.news(
-            self._halting.directory or HaltDirectory(readable=False),
-            self._watch.findings,
-            now,
-            contained=self._halting.containment.contained,
+        effects += self._bulletin.news(self._halt(), self._watch.findings, now, exposures=not only_time)
+        self._calm = self._judgement.calm(now)
+        due = (
+            *(self._bulletin.due_at, self._duties.deadline(now), self._readiness.deadline(now)),
+            *self._judgement.changes_at(now),
+        )
+        self._due_at = min(at for at in due if at is not None and at > now)
+        return effects
+
+    def _halt(self) -> Halt:
+        directory = self._halting.directory or HaltDirectory(readable=False)
+        return Halt(
             halted=self._halting.halted,
+            latched=directory.halted,
+            contained=self._halting.containment.contained,
+            causes=directory.files,
             fates=self._fates.summary,
-            prices=isinstance(message, Book | TopOfBook | AssetContext),
         )

@@ -171,6 +171,16 @@ class Earnings:
         self._read_at = now
         return True
 
+    @property
+    def differs(self) -> bool:
+        """Say whether a difference is open, lasting or not."""
+        return self._venue.since is not None or any(one.difference.since is not None for one in self._stated.values())
+
+    def settles_at(self, now: Nanos) -> Nanos | None:
+        """Say when a distance will have held for long enough."""
+        ends = [Nanos(one.since + SETTLED) for one in self._stated.values() if not one.settled]
+        return min((end for end in ends if end > now), default=None)
+
     def findings(self, now: Nanos) -> list[Finding]:
         """Return each lasting difference once."""
         found = []

@@ -197,6 +197,11 @@ class ExposureLedger:
                 if not entry.shown:
                     self._activity[entry.order.coin].on_trouble(now)
 
+    def next_expiry_ms(self) -> Millis | None:
+        """Return the venue's time at which `on_venue_time` will notice something next."""
+        due = [entry.expires_after for entry in self.entries() if entry.expired_at is None]
+        return Millis(min(due) + self._margin_ms + 1) if due else None
+
     # --- reading -----------------------------------------------------------------------------------
 
     @property

@@ -19,7 +19,7 @@ import msgspec
 from common.cloid import epoch_of, house_tag, is_ours
 from common.config import Settings
 from common.limits_hash import limits_hash
-from common.messages import Fill, OrderIntent, PendingExposure, Trade, VenueAccount
+from common.messages import Fill, OrderIntent, PendingExposure, Trade, VenueAccount, VenueTime
 from common.units import MICROS_PER_USD, MILLISECOND, SECOND, Lots, Micros, Nanos, Side, Ticks
 from common.venue_clock import VenueClock
 from services.risk.activity import Activity
@@ -97,6 +97,12 @@ class Facts:
         self.earnings.on_fill(fill)
         return self.ledger.on_fill(fill, now)
 
+    def on_venue_time(self, stamp: VenueTime, now: Nanos) -> bool:
+        """Take a stamp; say whether it changes what time it is at the venue."""
+        before = self.clock.venue_now(now)
+        self.clock.observe(stamp, now)
+        return before != self.clock.venue_now(now)
+
     def on_failed_cancel(self, now: Nanos) -> None:
         """A cancel failed, whatever it was for: trouble of every coin."""
         for activity in self.activity.values():
@@ -113,14 +119,15 @@ class Facts:
         if volume is not None:
             volume.on_trade(trade, now)
 
-    def on_pending(self, fact: PendingExposure) -> None:
-        """Compare order_management's worst case with ours (rule 1)."""
+    def on_pending(self, fact: PendingExposure) -> bool:
+        """Compare order_management's worst case with ours (rule 1); say whether the difference has changed."""
         if fact.coin not in self.limits:
-            return
+            return False
         highest, lowest = self.ledger.worst(fact.coin)
         over = max(0, fact.worst_case_max_position - highest)
         under = max(0, lowest - fact.worst_case_min_position)
-        self._excess[fact.coin] = (over, under)
+        before, self._excess[fact.coin] = self._excess[fact.coin], (over, under)
+        return before != (over, under)
 
     def forget_pending(self) -> None:
         """order_management is gone: what it said last is no news any more."""
@@ -141,6 +148,16 @@ class Facts:
         highest, lowest = self.ledger.worst(coin)
         over, under = self._excess[coin]
         return Lots(highest + over), Lots(lowest - under)
+
+    def pending(self, coin: str) -> tuple[Lots, Lots]:
+        """Return what may still buy and sell, at the worse of both words."""
+        bid, ask = self.ledger.pending(coin)
+        over, under = self._excess[coin]
+        return Lots(bid + over), Lots(ask + under)
+
+    def binding(self, coin: str) -> CoinLimits:
+        """Return the limits that bind at this equity, no ramp counted."""
+        return self._binding[coin]
 
     def value(self, coin: str, lots: int) -> Micros | None:
         """Return what so many lots are worth at the dearest reference ever seen last; None without a price."""
@@ -276,11 +293,9 @@ class Facts:
     def coin_state(self, coin: str, now: Nanos) -> RiskState:
         """Return one coin."""
         position, last = self.ledger.position(coin), self.feeds[coin].last
-        bid, ask = self.ledger.pending(coin)
-        over, under = self._excess[coin]
         limits = Limits(risk=self.settings.risk, monitors=self.settings.monitors)
         if last is not None:
-            binding = self.limits_now(coin, ramp_ppm=PPM)
+            binding = self.binding(coin)
             soft, hard = binding.soft_max // last.dearest, binding.position_max // last.dearest
             limits = msgspec.structs.replace(limits, soft=Lots(soft), hard=Lots(hard))
         mark_age, book_age = self.feeds[coin].ages(now)
@@ -297,7 +312,7 @@ class Facts:
                 position_by_fills=position.by_fills,
                 mark=last.dearest if last else Ticks(0),
             )
-            .with_pending_exposure(Lots(bid + over), Lots(ask + under))
+            .with_pending_exposure(*self.pending(coin))
             .with_market(self.watches[coin].behaviour(now), self.feeds[coin].fault(now))
             .with_conduct(self.activity[coin].conduct(now), now)
             .with_streams(streams, connected=self.linked, budget_left=1.0)

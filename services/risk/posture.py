@@ -40,11 +40,15 @@ class Cause(msgspec.Struct, frozen=True):
 
 
 class PostureBoard:
-    """Remembers causes until they may be forgotten."""
+    """Remembers causes until they may be forgotten; `revision` changes when what it says does."""
 
     def __init__(self) -> None:
-        self._acting: dict[tuple[str, str], tuple[Cause, Nanos]] = {}
+        self._acting: dict[tuple[str, str], Cause] = {}
+        self._ends: dict[tuple[str, str], Nanos] = {}  # of those that have gone: then they are forgotten
         self._initial: frozenset[tuple[str, str]] | None = None
+        self._looked_at = Nanos(0)
+        self._levels: dict[str, PostureLevel] = {}  # asked for since the last change
+        self.revision = 0
         self.trips: Counter[str] = Counter()  # times that a cause began to restrain, by control
 
     def update(self, causes: Iterable[Cause], now: Nanos) -> None:
@@ -52,35 +56,47 @@ class PostureBoard:
         present = {cause.key: cause for cause in causes}
         if self._initial is None:
             self._initial = frozenset(present)
-        gone = [name for name in self._acting if name not in present and self._ended(name, now)]
-        for name in gone:
-            del self._acting[name]
+        for name, cause in self._acting.items():
+            if name not in present and name not in self._ends:
+                self._ends[name] = now if name in self._initial else Nanos(self._looked_at + cause.hold)
         self._initial &= frozenset(present)
         for name, cause in present.items():
             if name not in self._acting and cause.level > PostureLevel.NORMAL:
                 self.trips[cause.control] += 1
-            self._acting[name] = (cause, now)
+            self._ends.pop(name, None)
+            if cause != self._acting.get(name):
+                self._acting[name] = cause
+                self._changed()
+        self.hold(now)
+
+    def hold(self, now: Nanos) -> None:
+        """Time has passed, and the causes are those of the last look."""
+        self._looked_at = now
+        for name in [name for name, end in self._ends.items() if end <= now] if self._ends else ():
+            del self._acting[name], self._ends[name]
+            self._changed()
 
     def level(self, coin: str = "") -> PostureLevel:
         """Return the posture of a coin, or of the whole mesh."""
-        acting = (cause.level for cause, _ in self._acting.values() if cause.coin in {"", coin})
-        return max(acting, default=PostureLevel.NORMAL)
+        if coin not in self._levels:
+            acting = (cause.level for cause in self._acting.values() if cause.coin in {"", coin})
+            self._levels[coin] = max(acting, default=PostureLevel.NORMAL)
+        return self._levels[coin]
 
     def control(self, coin: str) -> str:
         """Return the control behind the strictest cause of a coin."""
-        acting = [cause for cause, _ in self._acting.values() if cause.coin in {"", coin}]
+        acting = [cause for cause in self._acting.values() if cause.coin in {"", coin}]
         return max(acting, key=lambda cause: cause.level).control if acting else Control.KILL.value
 
     def texts(self) -> tuple[str, ...]:
         """Return every acting cause, strictest first."""
-        order = sorted(self._acting.values(), key=lambda item: (-item[0].level, item[0].coin, item[0].text))
-        return tuple(f"{cause.coin}: {cause.text}" if cause.coin else cause.text for cause, _ in order)
+        order = sorted(self._acting.values(), key=lambda cause: (-cause.level, cause.coin, cause.text))
+        return tuple(f"{cause.coin}: {cause.text}" if cause.coin else cause.text for cause in order)
 
     def deadline(self, now: Nanos) -> Nanos | None:
         """Say when the next held cause may be forgotten."""
-        ends = [Nanos(seen + cause.hold) for cause, seen in self._acting.values() if seen < now]
-        return min((end for end in ends if end > now), default=None)
+        return min((end for end in self._ends.values() if end > now), default=None) if self._ends else None
 
-    def _ended(self, name: tuple[str, str], now: Nanos) -> bool:
-        cause, seen = self._acting[name]
-        return (self._initial is not None and name in self._initial) or now - seen >= cause.hold
+    def _changed(self) -> None:
+        self.revision += 1
+        self._levels.clear()

@@ -6,7 +6,8 @@ Rules
      products of neighbouring returns (bipower) do not explain. Fewer than `RETURNS_MIN` returns say nothing.
   3. A cascade needs both: a fall of open interest and a move of price, each as a share of its own limit; its
      severity is the smaller share. Open interest of less than its floor in USD says nothing.
-  4. After a reconnect everything begins anew: what happened meanwhile was not seen.
+  4. The same `Behaviour` is returned until something was seen that changes it, or an entry of a window has ended.
+  5. After a reconnect everything begins anew: what happened meanwhile was not seen.
 """
 
 from collections import deque
@@ -51,42 +52,65 @@ class PriceWatch:
         self._interest = Extremes(INTEREST_SPAN)
         self._returns: deque[float] = deque(maxlen=RETURNS)
         self._sampled: tuple[Nanos, float] | None = None
+        self._touch: tuple[Ticks, Ticks] | None = None
         self._spread_bps: float | None = None
+        self._volatility: tuple[float | None, float | None] = (None, None)  # sigma, share of jumps
         self._context: AssetContext | None = None
+        self._behaviour: Behaviour | None = None  # None: to be made anew
         self.depth = Lots(0)  # of the thinner side of the last full book
 
     def on_touch(self, bid: Ticks, ask: Ticks, now: Nanos) -> None:
         mid = (bid + ask) / 2
         self._mids.add(now, mid)
-        self._spread_bps = (ask - bid) / mid * BPS
+        if (bid, ask) != self._touch:
+            self._touch, self._behaviour = (bid, ask), None
+            self._spread_bps = (ask - bid) / mid * BPS
         if self._sampled is None:
             self._sampled = (now, mid)
         elif now - self._sampled[0] >= SECOND:
             seconds = (now - self._sampled[0]) / SECOND
             self._returns.append((mid / self._sampled[1] - 1) / sqrt(seconds))
             self._sampled = (now, mid)
+            self._volatility, self._behaviour = _volatility(list(self._returns)), None
 
     def on_depth(self, bids: tuple[tuple[Ticks, Lots], ...], asks: tuple[tuple[Ticks, Lots], ...]) -> None:
         self.depth = Lots(min(sum(lots for _, lots in bids), sum(lots for _, lots in asks)))
 
     def on_context(self, context: AssetContext, now: Nanos) -> None:
-        self._context = context
+        self._context, self._behaviour = context, None
         interest, scale = context.open_interest, self._scale
         if interest is not None and interest * context.mark * scale >= self._settings.open_interest_min_usd:
             self._interest.add(now, interest)
 
     def forget(self) -> None:
-        """Rule 4."""
+        """Rule 5."""
+        self._behaviour = None
         self._mids.clear()
         self._interest.clear()
         self._returns.clear()
-        self._sampled = self._spread_bps = self._context = None
+        self._sampled = self._touch = self._spread_bps = self._context = None
+        self._volatility = (None, None)
         self.depth = Lots(0)
 
     def behaviour(self, now: Nanos) -> Behaviour:
+        """Rule 4."""
+        until = self.milder_at
+        if self._behaviour is None or (until is not None and now >= until):
+            self._behaviour = self._behave(now)
+        return self._behaviour
+
+    @property
+    def milder_at(self) -> Nanos | None:
+        """Say when time alone changes it next: moves and falls only become less so."""
+        mids, interest = self._mids.ends_at, self._interest.ends_at
+        if mids is None or interest is None:
+            return mids if interest is None else interest
+        return min(mids, interest)
+
+    def _behave(self, now: Nanos) -> Behaviour:
         move = self._move_bps(now)
         drop = self._drop(now)
-        sigma, jumps = self._volatility()
+        sigma, jumps = self._volatility
         limits = self._settings
         return Behaviour(
             move_bps=move,
@@ -109,13 +133,13 @@ class PriceWatch:
             return 0.0
         return max(0.0, 1 - last / seen[1])
 
-    def _volatility(self) -> tuple[float | None, float | None]:
-        """Rule 2."""
-        returns = list(self._returns)
-        if len(returns) < RETURNS_MIN:
-            return None, None
-        realised = sum(r * r for r in returns) / len(returns)
-        if realised == 0.0:
-            return 0.0, 0.0
-        bipower = BIPOWER * sum(abs(a * b) for a, b in pairwise(returns)) / (len(returns) - 1)
-        return sqrt(realised), max(0.0, 1 - bipower / realised)
+
+def _volatility(returns: list[float]) -> tuple[float | None, float | None]:
+    """Rule 2."""
+    if len(returns) < RETURNS_MIN:
+        return None, None
+    realised = sum(r * r for r in returns) / len(returns)
+    if realised == 0.0:
+        return 0.0, 0.0
+    bipower = BIPOWER * sum(abs(a * b) for a, b in pairwise(returns)) / (len(returns) - 1)
+    return sqrt(realised), max(0.0, 1 - bipower / realised)

@@ -66,6 +66,7 @@ class ReferenceFeed:
         self._mid_twice: int | None = None
         self._mid_ms = Millis(-1)
         self._book_at: Nanos | None = None
+        self._gap = False  # between the last ones (rule 6)
         self.last: References | None = None  # the newest sound ones, however old
 
     def on_context(self, context: AssetContext) -> None:
@@ -108,13 +109,24 @@ class ReferenceFeed:
         mark = None if self._context is None else Nanos(now - self._context.received_at)
         return mark, None if self._book_at is None else Nanos(now - self._book_at)
 
+    def stale(self, now: Nanos) -> tuple[bool, bool]:
+        """Say of mark and oracle, and of the books, whether they are too old or were never heard."""
+        mark_at, book_at = self.stale_at
+        return mark_at is None or now >= mark_at, book_at is None or now >= book_at
+
+    @property
+    def stale_at(self) -> tuple[Nanos | None, Nanos | None]:
+        """Say when mark and oracle, and the books, will be too old; None of what was never heard."""
+        mark = None if self._context is None else Nanos(self._context.received_at + self._context_age + 1)
+        return mark, None if self._book_at is None else Nanos(self._book_at + self._mid_age_ms * MILLISECOND + 1)
+
     def fault(self, now: Nanos) -> str:
         """Say what keeps prices from being judged: "" when nothing does."""
         if self._context is None or now - self._context.received_at > self._context_age:
             return "no fresh mark"
         if self._mid_twice is None or self._book_at is None or now - self._book_at > self._mid_age_ms * MILLISECOND:
             return "no live book"
-        if self.last is None or self.last.gap_exceeds(self._gap_ppm):
+        if self.last is None or self._gap:
             return "mid and mark too far apart"
         return ""
 
@@ -129,10 +141,13 @@ class ReferenceFeed:
         if bid is None or ask is None or not 0 < bid < ask:
             self._mid_twice = None
             return False
-        self._mid_twice = bid + ask
-        self._remember()
+        if self._mid_twice != bid + ask:
+            self._mid_twice = bid + ask
+            self._remember()
         return True
 
     def _remember(self) -> None:
         if self._context is not None and self._mid_twice is not None:
-            self.last = References(mark=self._context.mark, oracle=self._context.oracle, mid_twice=self._mid_twice)
+            found = References(mark=self._context.mark, oracle=self._context.oracle, mid_twice=self._mid_twice)
+            if found != self.last:
+                self.last, self._gap = found, found.gap_exceeds(self._gap_ppm)

@@ -54,37 +54,50 @@ class Roster:
         self._fired_at: Nanos | None = None
         self._firing_hold = HOLD_OFF
         self.asker_epoch = 0  # the highest epoch of order_management ever heard
+        self.revision = 0  # changes with what is said here, time apart
 
     # --- hearing -----------------------------------------------------------------------------------
 
     def on_heartbeat(self, beat: Heartbeat, now: Nanos) -> None:
-        self._heard[beat.service] = now
-        self._beats[beat.service] = beat
-        if beat.service == "order_management":
+        last, name = self._beats.get(beat.service), beat.service
+        told = last is None or (last.epoch, last.build, last.stopping) != (beat.epoch, beat.build, beat.stopping)
+        if told or (name in self._limits and self.silent(name, now)):
+            self.revision += 1
+        self._heard[name] = now
+        self._beats[name] = beat
+        if name == "order_management":
             self.on_epoch(beat.epoch)
 
     def on_target(self, target: QuoteTarget, now: Nanos) -> None:
+        lapsed = self._lapsed(target.coin, now)
         self._targets[target.coin] = (target, now)
+        self.revision += lapsed != self._lapsed(target.coin, now)
 
     def on_reconciled(self, fact: Reconciled) -> None:
         self.on_epoch(fact.epoch)
         if fact.epoch == self.asker_epoch:
+            self.revision += fact != self._reconciled
             self._reconciled = fact
 
     def on_epoch(self, epoch: int) -> None:
         """An epoch of order_management was seen; older ones are refused for ever."""
-        self.asker_epoch = max(self.asker_epoch, epoch)
+        if epoch > self.asker_epoch:
+            self.asker_epoch = epoch
+            self.revision += 1
 
     def on_canceller(self, status: CancellerStatus, now: Nanos) -> None:
+        blind, firing = self._blind(now), self._firing
         self._canceller = status
         if status.firing and not self._firing:
             again = self._fired_at is not None and now - self._fired_at < FIRING_MEMORY
             self._firing_hold = Nanos(min(2 * self._firing_hold, FIRING_HOLD_MAX)) if again else HOLD_OFF
             self._fired_at = now
         self._firing = status.firing
+        self.revision += (blind, firing) != (self._blind(now), self._firing)
 
     def on_own_pause(self, now: Nanos) -> None:
         self._resumed_at = now
+        self.revision += 1
 
     # --- judging -------------------------------------------------------------------------------------
 
@@ -104,8 +117,7 @@ class Roster:
         ]
         if not self.reconciled(self.asker_epoch):
             causes.append(Cause(pull, "order_management not reconciled", hold=Nanos(0), control=Control.RECONCILIATION))
-        read_at = self._canceller.venue_read_at if self._canceller else None
-        if read_at is None or now - read_at > self._read_limit:
+        if self._blind(now):
             causes.append(Cause(pull, "canceller without a good read of the venue", control=Control.DEAD_MAN))
         if self._firing:
             causes.append(Cause(pull, "canceller firing", hold=self._firing_hold, control=Control.DEAD_MAN))
@@ -129,6 +141,21 @@ class Roster:
             if not announced and now - since >= self._recovery:
                 return name
         return ""
+
+    def changes_at(self, now: Nanos) -> Nanos | None:
+        """Say when more silence changes what is said here."""
+        ends = [self._heard.get(name, self._started_at) + self._limits[name] for name in ROSTER]
+        ends += [max(self._heard.get(name, self._started_at), self._resumed_at) + self._recovery for name in ROSTER]
+        if self._canceller and self._canceller.venue_read_at is not None:
+            ends.append(self._canceller.venue_read_at + self._read_limit + 1)
+        for target, heard_at in self._targets.values():
+            ends.append(min(target.valid_until, heard_at + self._target_limit))
+        return min((Nanos(end) for end in ends if end > now), default=None)
+
+    def _blind(self, now: Nanos) -> bool:
+        """Say whether the canceller lacks a good read of the venue."""
+        read_at = self._canceller.venue_read_at if self._canceller else None
+        return read_at is None or now - read_at > self._read_limit
 
     def _lapsed(self, coin: str, now: Nanos) -> bool:
         target, heard_at = self._targets.get(coin, (None, self._started_at))

@@ -34,7 +34,6 @@ from common.messages import (
     VenueOpenOrders,
     VenueOrderStatus,
     VenueRateLimit,
-    VenueTime,
     VenueTransfers,
     VenueUserRole,
 )
@@ -146,9 +145,7 @@ class VenueWatch:
 
     # --- what the venue says -------------------------------------------------------------------------------
 
-    def on_stream(
-        self, message: StreamUp | StreamDown | VenueTime | OrderUpdates | StreamFills, now: Nanos
-    ) -> list[Effect]:
+    def on_stream(self, message: StreamUp | StreamDown | OrderUpdates | StreamFills, now: Nanos) -> list[Effect]:
         ledger = self._facts.ledger
         match message:
             case StreamUp():
@@ -157,9 +154,6 @@ class VenueWatch:
                 return []
             case StreamDown():
                 self._facts.on_link(up=False)
-                return []
-            case VenueTime():
-                self._facts.clock.observe(message, now)
                 return []
             case OrderUpdates():
                 return self.report([item for u in message.updates for item in ledger.on_update(u, now)], now)

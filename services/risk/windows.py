@@ -35,6 +35,11 @@ class Window:
         self._forget(now)
         return len(self._entries)
 
+    @property
+    def ends_at(self) -> Nanos | None:
+        """Say when time alone changes it next."""
+        return Nanos(self._entries[0][0] + self._span) if self._entries else None
+
     def _forget(self, now: Nanos) -> None:
         while self._entries and now - self._entries[0][0] >= self._span:
             self._sum -= self._entries.popleft()[1]
@@ -62,6 +67,11 @@ class Extremes:
             while ends and now - ends[0][0] >= self._span:
                 ends.popleft()
         return (self._lows[0][1], self._highs[0][1]) if self._lows else None
+
+    @property
+    def ends_at(self) -> Nanos | None:
+        """Say when time alone changes it next."""
+        return Nanos(min(self._lows[0][0], self._highs[0][0]) + self._span) if self._lows else None
 
     def clear(self) -> None:
         self._lows.clear()

@@ -15,6 +15,7 @@ from tests.bench import (
     hops,
     kill,
     live,
+    live_kill,
     orders,
     replay,
     signature,
@@ -34,6 +35,7 @@ class Part:
 PARTS: Final = {
     "live": Part(live.measure, 110),
     "approval": Part(approval.measure, 50),
+    "live_kill": Part(live_kill.measure, 150),
     "kill": Part(kill.measure, 200),
     "signature": Part(signature.measure, 3),
     "cores": Part(cores.measure, 25),
@@ -48,7 +50,11 @@ PARTS: Final = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all when none is named")
-    wanted = parser.parse_args().parts
+    parser.add_argument(
+        "--kills", type=int, default=live_kill.KILLS, help="of the live mesh; each takes a quarter minute"
+    )
+    asked = parser.parse_args()
+    wanted = asked.parts
     if unknown := sorted({*wanted} - {*PARTS}):
         parser.error(f"unknown part: {', '.join(unknown)}")
     print(machine())
@@ -58,7 +64,8 @@ def main() -> None:
         if not wanted and spent_s + PARTS[name].usual_s > RUN_S_MAX:
             print(f"\n{name}: left out, {spent_s:.0f} s are spent; `python -m tests.bench {name}` measures it")
             continue
-        for table in PARTS[name].measure():
+        tables = live_kill.measure(asked.kills) if name == "live_kill" else PARTS[name].measure()
+        for table in tables:
             print(f"\n{table.text()}", flush=True)
     print(f"\n{time.monotonic() - began:.0f} s in all")
 

@@ -133,4 +133,4 @@ def measure(kills: int = KILLS) -> Iterator[Table]:
         "CONTAINED waits for a noop, or for what was signed to expire (2 s), and then for three lists, 250 ms apart",
     )
     columns = ("ms", "kills", "p50", "p99", "max")
-    yield Table(title="A kill, by the venue's log", columns=columns, rows=rows, notes=notes)
+    yield Table(title="A kill on the virtual clock, by the venue's log", columns=columns, rows=rows, notes=notes)

@@ -6,6 +6,8 @@ import pytest
 
 from common import witness
 from tests.bench.cores import SEED, timed_mesh
+from tests.bench.live_kill import STAGES, stages
+from tests.bench.live_kill import table as live_kill_table
 from tests.bench.orders import FEW, MANY, Lives, actions_per_requote, costs, deep_size, memory_slope
 from tests.bench.reaction import REACTION_MS_MAX, Event, Reaction, moves, named, reactions
 from tests.bench.report import Table, machine, percentile, spread
@@ -205,3 +207,16 @@ def test_a_clock_around_an_actor_changes_nothing() -> None:
     assert mesh.simulation.published == WholeMesh(SEED).run_for(3).simulation.published
     beats = sum(len(times) for kind, times in spent["risk"].items() if kind == "HaltDirectory")
     assert beats == 14  # at the start, then at every quarter second
+
+
+def test_a_kill_is_measured_from_its_trigger() -> None:
+    """What was signed, accepted or ended before the trigger or after the proof belongs to another kill."""
+    block_ms = 70
+    log = Log().own(1, "open").own(2, "open").own(4, "open").own(5, "canceled").own(9, "open")
+    orders = [line for line in log.lines if isinstance(line, witness.Order)]
+    found = stages(2 * block_ms, 150.5, 600.0, [139.0, 180.0, 700.0], orders)
+    assert list(found.values()) == [10.5, 40.0, 2 * block_ms, 3 * block_ms, 460.0]
+    assert set(stages(400.0, 401.0, 500.0, [], []).values()) == {1.0, 0.0, 100.0}
+    assert [row[0] for row in live_kill_table([found], moves_per_s=1, seconds=2, stall_ms=3).rows] == [
+        f"trigger -> {stage}" for stage in STAGES
+    ]

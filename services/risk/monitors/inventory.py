@@ -27,12 +27,13 @@ RUNAWAY: Final = 2
 
 def position(state: RiskState) -> Assessment:
     """Rule 1."""
+    runaway = state.limits.soft != UNPRICED and abs(state.position) >= RUNAWAY * max(1, state.limits.soft)
+    if not runaway and state.held <= state.limits.hard:
+        return POSITION
     text = f"{state.position} lots are worth {state.value} micro-USD"
-    if state.limits.soft != UNPRICED and abs(state.position) >= RUNAWAY * max(1, state.limits.soft):
+    if runaway:
         return POSITION.kills(f"{text}: twice the soft limit of {state.limits.soft} lots")
-    if state.held > state.limits.hard:
-        return POSITION.reduces(f"{text}: beyond the limit of {state.limits.hard} lots")
-    return POSITION
+    return POSITION.reduces(f"{text}: beyond the limit of {state.limits.hard} lots")
 
 
 def worst_case(state: RiskState) -> Assessment:

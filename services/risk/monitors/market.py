@@ -27,10 +27,10 @@ FUNDING: Final = Assessment(monitor="funding", control=Control.PRICE_COLLAR_PERI
 def flash(state: RiskState) -> Assessment:
     """Rule 1."""
     limits, move = state.limits.monitors, state.behaviour.move_bps
+    if 2 * move <= limits.flash_bps:
+        return FLASH
     text = f"the mid moved {move:.0f} bps in {limits.flash_window_ms} ms"
-    if move > limits.flash_bps:
-        return FLASH.pulls(text, _cooldown(state))
-    return FLASH.widens(text) if 2 * move > limits.flash_bps else FLASH
+    return FLASH.pulls(text, _cooldown(state)) if move > limits.flash_bps else FLASH.widens(text)
 
 
 def volatility(state: RiskState) -> Assessment:
@@ -38,19 +38,21 @@ def volatility(state: RiskState) -> Assessment:
     limits, seen = state.limits.monitors, state.behaviour
     if seen.sigma_per_sqrt_s is None or seen.jump_share is None:
         return VOLATILITY
-    text = f"sigma {seen.sigma_per_sqrt_s:.5f} per root second, {seen.jump_share:.0%} of it in jumps"
     wild = seen.sigma_per_sqrt_s > limits.sigma_max_per_sqrt_s
     jumpy = seen.jump_share > limits.jump_share_max and 2 * seen.sigma_per_sqrt_s > limits.sigma_max_per_sqrt_s
-    return VOLATILITY.widens(text) if wild or jumpy else VOLATILITY
+    if not wild and not jumpy:
+        return VOLATILITY
+    text = f"sigma {seen.sigma_per_sqrt_s:.5f} per root second, {seen.jump_share:.0%} of it in jumps"
+    return VOLATILITY.widens(text)
 
 
 def cascade(state: RiskState) -> Assessment:
     """Rule 3."""
     severity = state.behaviour.cascade
+    if severity < 0.5:
+        return CASCADE
     text = f"open interest falls while price moves: severity {severity:.2f}"
-    if severity >= 1:
-        return CASCADE.pulls(text, _cooldown(state))
-    return CASCADE.widens(text) if severity >= 0.5 else CASCADE
+    return CASCADE.pulls(text, _cooldown(state)) if severity >= 1 else CASCADE.widens(text)
 
 
 def open_interest(state: RiskState) -> Assessment:

@@ -47,12 +47,10 @@ def margin(state: RiskState) -> Assessment:
     if state.margin_used_share > most:
         return MARGIN.reduces(f"{state.margin_used_share:.0%} of equity is margin in use, {most:.0%} may be")
     distance, least = state.liquidation_distance, state.limits.monitors.liquidation_distance
-    if distance is None:
+    if distance is None or distance >= 2 * least:
         return MARGIN
     text = f"an adverse move of {distance:.1%} leads to liquidation"
-    if distance < least:
-        return MARGIN.reduces(text)
-    return MARGIN.widens(text) if distance < 2 * least else MARGIN
+    return MARGIN.reduces(text) if distance < least else MARGIN.widens(text)
 
 
 def _beyond(quiet: Assessment, state: RiskState, used: Decimal, text: str) -> Assessment:

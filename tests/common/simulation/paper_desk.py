@@ -39,7 +39,8 @@ from common.messages import (
 from common.units import MICROS_PER_USD, MILLISECOND, SECOND, Lots, Micros, Millis, Nanos, Side
 from services.estimation.core import Estimation
 from services.risk.activity import Conduct
-from services.risk.monitors.panel import assess
+from services.risk.monitors.assessment import Severity
+from services.risk.monitors.panel import OF_A_COIN
 from services.risk.posture import Cause, PostureBoard
 from services.risk.price_watch import PriceWatch
 from services.risk.risk_state import Limits, RiskState
@@ -185,16 +186,15 @@ class PaperDesk:
         mark = self.exchange.info.mark(COIN)
         limit = Lots(int(self._coin.max_position_usd * MICROS_PER_USD / mark))
         bid, ask = (self._orders.pending(side, resting) for side in Side)
-        found = assess(
-            RiskState(
-                limits=Limits(risk=self._risk, monitors=self._monitors, soft=limit, hard=limit),
-                coin=COIN,
-                position=lots,
-                mark=mark,
-                behaviour=self._watch.behaviour(self.now),
-                conduct=Conduct(net_fills=Lots(self._net.sum(self.now))),
-            )
+        state = RiskState(
+            limits=Limits(risk=self._risk, monitors=self._monitors, soft=limit, hard=limit),
+            coin=COIN,
+            position=lots,
+            mark=mark,
+            behaviour=self._watch.behaviour(self.now),
+            conduct=Conduct(net_fills=Lots(self._net.sum(self.now))),
         )
+        found = [one for monitor in OF_A_COIN if (one := monitor(state)).severity is not Severity.NONE]
         self._board.update([Cause(one.action, one.message, COIN, one.hold, one.monitor) for one in found], self.now)
         posture = Posture(
             level=PostureLevel.NORMAL, coins={COIN: self._board.level(COIN)}, causes=self._board.texts(), risk_epoch=1

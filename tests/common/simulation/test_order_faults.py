@@ -163,7 +163,7 @@ def test_lost_acks() -> None:
     while trial.accepted() < before + 2_000:
         trial.run_for(5)
         assert trial.mesh.simulation.now < FAST_S_MAX * SECOND, trial.mesh.states()
-    assert trial.struck() >= 50
+    assert trial.struck() >= 30  # some 50 are to be expected: three deviations of chance below that
     trial.check()
 
 

@@ -11,6 +11,7 @@ from common.messages import (
     HaltNotice,
     ModifyIntent,
     RiskCounts,
+    Wake,
 )
 from common.messages.venue import Modify, Place
 from common.units import SECOND, Nanos
@@ -37,6 +38,7 @@ def test_an_order_is_recorded_then_signed_then_answered() -> None:
     assert answer.body == b"signed"
     assert answer.approved == (bid(1).cloid, ask(2).cloid)
     assert scene.last(Approved).cloids == answer.approved
+    scene.send(Wake())
     assert scene.last(Exposure).coin == "BTC"
     assert (scene.last(Exposure).pending_bid, scene.last(Exposure).pending_ask) == (800, 800)
 

@@ -2,12 +2,15 @@
 
 from common.messages import (
     AddressBudget,
+    Approval,
+    Approved,
     Exposure,
     Halt,
     HaltDirectory,
     Posture,
     RiskCounts,
     StreamFills,
+    Wake,
 )
 from tests.services.risk.scene import Scene, bid, fill_of
 
@@ -39,14 +42,18 @@ def test_own_fills_move_position_and_exposure() -> None:
 
 
 def test_changes_go_out_at_once() -> None:
-    """Rule 2: a reservation changes one coin's exposure; prices alone wait for the unit."""
+    """Rule 2: a reservation changes one coin's exposure, after the answer; prices alone wait for the unit."""
     scene = Scene().ready()
     scene.sent.clear()
     scene.prices("BTC", 600_100)
     assert scene.told(Exposure) == []
     scene.send(scene.request(bid(1)))
+    assert [type(send.message) for send in scene.sent] == [Approval, Approved]
+    assert scene.risk.deadline() == scene.now
+    scene.send(Wake())
     assert {fact.coin for fact in scene.told(Exposure)} == {"BTC"}
     scene.sent.clear()
     scene.send(HaltDirectory(readable=False))
     assert len(scene.told(Posture)) == 1
-    assert scene.last(Halt) == Halt(halted=True, latched=True, contained=False, causes=())
+    told = scene.last(Halt)
+    assert (told.halted, told.latched, told.contained, told.causes) == (True, True, False, ())

@@ -52,7 +52,8 @@ def test_a_file_halts_at_once() -> None:
     scene = halted_scene()
     assert scene.state() is ServiceState.HALTED
     assert scene.level() is PostureLevel.HALTED
-    assert scene.last(Halt) == Halt(halted=True, latched=True, contained=False, causes=(FILE,))
+    told = scene.last(Halt)
+    assert (told.halted, told.latched, told.contained, told.causes) == (True, True, False, (FILE,))
     scene.send(scene.request(ask(2)))
     assert codes(scene.last(Approval)) == {"halted"}
 

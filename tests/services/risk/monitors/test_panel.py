@@ -16,18 +16,21 @@ from common.messages import (
     RiskCounts,
     StreamFills,
     TopOfBook,
+    Wake,
 )
 from common.units import Lots, Micros, Millis, Ticks
 from services.risk.controls import BY_POSTURE, CONTROL_OF_CODE, Control
 from services.risk.gate import VetoCode
-from services.risk.monitors.panel import OF_A_COIN, OF_THE_ACCOUNT, assess
+from services.risk.monitors.assessment import Severity
+from services.risk.monitors.panel import OF_A_COIN, OF_THE_ACCOUNT
 from tests.services.risk.monitors.states import PLAIN
 from tests.services.risk.scene import Scene, ask, bid, codes, fill_of
 
 
 def test_a_quiet_state_finds_nothing() -> None:
     """The premise of everything: no monitor speaks without a reason, each once in its list."""
-    assert assess(PLAIN) == ()
+    monitors = OF_A_COIN if PLAIN.coin else OF_THE_ACCOUNT
+    assert [monitor for monitor in monitors if monitor(PLAIN).severity is not Severity.NONE] == []
     assert len({*OF_A_COIN, *OF_THE_ACCOUNT}) == len(OF_A_COIN) + len(OF_THE_ACCOUNT) - 1  # staleness is in both
 
 
@@ -196,7 +199,7 @@ def test_limits_fit_a_hundred_dollars() -> None:
     scene = Scene()
     scene.equity = Decimal(100)
     scene.ready()
-    scene.send(scene.request(bid(1, ticks=599_900, lots=83), bid(2, ticks=599_900, lots=85)))
+    scene.send(scene.request(bid(1, ticks=599_900, lots=83), bid(2, ticks=599_900, lots=85)), Wake())
     assert len(scene.last(Approval).approved) == 1
     assert codes(scene.last(Approval)) == {"order_notional"}
     btc = [one for one in scene.told(Exposure) if one.coin == "BTC"][-1]
