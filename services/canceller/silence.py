@@ -42,11 +42,6 @@ class Silence:
         """Say whether each of these had announced its stop."""
         return all(self.announced.get(name, False) for name in names)
 
-    def deadline(self, now: Nanos) -> Nanos | None:
-        """Return when the next one falls silent; None when all have."""
-        due = [Nanos(self.heard.get(name, self.started_at) + self.limit) for name in self.watched]
-        return min((at for at in due if at > now), default=None)
-
 
 @dataclass(slots=True)
 class Firings:

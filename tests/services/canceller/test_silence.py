@@ -37,15 +37,6 @@ def test_a_word_restarts_its_own_limit_only() -> None:
     assert sorted(watch.heard) == ["risk"]
 
 
-def test_the_next_silence_is_the_deadline() -> None:
-    """Rule 1: the earliest that has not come yet; none when all are silent."""
-    watch = silence()
-    watch.hear(beat("risk"), Nanos(SECOND))
-    assert watch.deadline(Nanos(0)) == LIMIT
-    assert watch.deadline(LIMIT) == SECOND + LIMIT
-    assert watch.deadline(Nanos(SECOND + LIMIT)) is None
-
-
 def test_an_own_pause_is_nobodys_silence() -> None:
     """Rule 2: every limit starts anew, also of those who were heard."""
     watch = silence()
