@@ -83,9 +83,14 @@ class Home:
     def run(self) -> Path:
         """Return the recorded run directory; ConfigFault when there is none."""
         try:
-            return Path(self.run_record.read_text().strip())
+            text = self.run_record.read_bytes().decode().strip()
         except OSError as error:
             raise ConfigFault(f"{self.run_record}: cannot be read ({error.strerror}); start with `mm up`") from error
+        except UnicodeDecodeError:
+            text = ""
+        if not text.startswith("/") or "\0" in text:
+            raise ConfigFault(f"{self.run_record}: names no directory; delete it and run `mm up`")
+        return Path(text)
 
     def default_run(self) -> Path:
         """Name a short run directory for this home."""

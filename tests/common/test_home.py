@@ -39,6 +39,15 @@ def test_run_directory_is_recorded(tmp_path: Path) -> None:
     assert home.run() == Path("/run/ballast-1")
 
 
+@pytest.mark.parametrize("record", [b"\xff\xfe", b"", b"relative", b"/run/\0"])
+def test_a_damaged_record_is_named(tmp_path: Path, record: bytes) -> None:
+    """Whatever the disk made of the record, commands say so in one line, a halt among them."""
+    home = Home(tmp_path)
+    home.run_record.write_bytes(record)
+    with pytest.raises(ConfigFault, match=r"run: names no directory; delete it and run `mm up`"):
+        home.run()
+
+
 def test_run_names_differ_by_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two homes never share sockets, one home always has the same, by whatever path it is called."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1")
