@@ -37,7 +37,7 @@ _ROWS: Final = (
     (1, "Price collar of an order", "RTS 6 art. 15(1)(a)", "services/risk/gate.py", GATE_TESTS),
     (2, "Price collar of a period", "RTS 6 art. 15(1)(a)", "services/risk/monitors/market.py", WHOLE_MESH),
     (3, "Largest order by value", "RTS 6 art. 15(1)(b)", "services/risk/gate.py", GATE_TESTS),
-    (4, "Largest order by book and volume", "RTS 6 art. 15(1)(c)", "services/risk/gate.py", GATE_TESTS),
+    (4, "Largest order by book and volume", "RTS 6 art. 15(1)(c)", "services/risk/gate.py", WHOLE_MESH),
     (5, "Message rate", "RTS 6 art. 15(1)(d)", "services/risk/approvals.py", "tests/services/risk/test_approvals.py"),
     (6, "Venue request budget", "venue rule", "services/risk/monitors/data.py", WHOLE_MESH),
     (
@@ -85,7 +85,7 @@ _ROWS: Final = (
         "Alert within five seconds",
         "RTS 6 art. 16",
         "services/metrics/alerts.py",
-        "tests/services/metrics/test_alerts.py",
+        "tests/services/metrics/test_alert_sink.py",
     ),
     (
         24,
