@@ -287,7 +287,7 @@ class Facts:
         state = RiskState(limits=Limits(risk=self.settings.risk, monitors=self.settings.monitors))
         used = float(account.margin_used / account.equity) if account and account.equity > 0 else 0.0
         return state.with_money(
-            self.losses.money, margin_used_share=used, distance=self._liquidation_distance()
+            self.losses.money, margin_used_share=used, distance=self.liquidation_distance()
         ).with_streams(tuple(streams), connected=self.linked, budget_left=self.budget.left())
 
     def coin_state(self, coin: str, now: Nanos) -> RiskState:
@@ -318,7 +318,7 @@ class Facts:
             .with_streams(streams, connected=self.linked, budget_left=1.0)
         )
 
-    def _liquidation_distance(self) -> float | None:
+    def liquidation_distance(self) -> float | None:
         """Return the adverse move of every price that eats equity down to maintenance margin; None when flat.
 
         Maintenance is taken as half of the initial margin at the configured leverage, which is no less than the

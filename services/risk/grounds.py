@@ -77,7 +77,6 @@ class AccountGrounds:
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
-        self._held = tuple((facts.ledger.position(coin), facts.feeds[coin]) for coin in facts.limits)
         self._money: object = None
         self._margin: object = None
         self._budget: object = None
@@ -88,8 +87,7 @@ class AccountGrounds:
         facts, changed = self._facts, 0
         if facts.losses.money is not self._money:
             self._money, changed = facts.losses.money, MONEY
-        held = ((position.by_snapshot, feed.last) for position, feed in self._held if position.by_snapshot)
-        margin = (facts.account, *held)
+        margin = (facts.account, self._near())
         if margin != self._margin:
             self._margin, changed = margin, changed | MARGIN
         budget = facts.budget.left()
@@ -102,6 +100,12 @@ class AccountGrounds:
 
     def changes_at(self, now: Nanos, *, found: int) -> Nanos | None:  # noqa: ARG002  # the same question as of a coin
         return min((at for at in self._stale_at() if at is not None and at > now), default=None)
+
+    def _near(self) -> float | None:
+        """Return the distance to liquidation; None while no monitor minds it, so that not every price is a change."""
+        distance = self._facts.liquidation_distance()
+        near = distance is not None and distance < 2 * self._facts.settings.monitors.liquidation_distance
+        return distance if near else None
 
     def _stale_at(self) -> list[Nanos | None]:
         """Return when each stream is older than it may be; None: it was never heard."""

@@ -46,6 +46,7 @@ from common.messages import (
     Wake,
 )
 from common.messages.venue import OrderUpdate, Place
+from common.process import settle
 from common.shell import Link, Parts, Shell
 from common.units import SECOND, Nanos
 from common.wiring import Wiring
@@ -188,6 +189,8 @@ def serve_risk(folder: Path, market_per_s: int) -> None:
     boot = Boot(epoch=7, started_at=Nanos(monotonic_ns()), build="b", pid=os.getpid())
     venue = QuickVenue(OrderSigner(SETTINGS, KEY, halt, lambda: Nanos(monotonic_ns())), market_per_s)
     journal = Journal(folder / "risk.sqlite", SETTINGS.journal.sync)
+
+    settle()
 
     async def live() -> int:
         shell = Shell(

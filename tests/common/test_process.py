@@ -1,5 +1,6 @@
 """Single instances, and the hash that keeps mixed versions from trading together."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import ConfigFault
-from common.process import build_hash, is_locked, only_instance, orphaned, pin
+from common.process import build_hash, is_locked, only_instance, orphaned, pin, settle
 
 HOLDER = (
     "import sys; from pathlib import Path; from common.process import only_instance\n"
@@ -68,3 +69,12 @@ def test_the_build_depends_on_the_configuration() -> None:
     """Services with different limits must not trade together."""
     assert build_hash(b"a") == build_hash(b"a")
     assert build_hash(b"a") != build_hash(b"b")
+
+
+def test_what_lives_for_good_is_not_looked_at_again() -> None:
+    """A full collection in the middle of a day would hold up an approval."""
+    try:
+        settle()
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()

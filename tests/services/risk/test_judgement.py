@@ -227,7 +227,7 @@ ALL = STEPS | MORE
 stories = st.lists(st.sampled_from([*sorted(ALL), *sorted(MORE)]), max_size=20)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(stories, st.sampled_from([400, 100_000]))
 @example(["blink", "mute", "blink", "blink", "mute"], 100_000)
 @example(["blink", "starve", "starve"], 100_000)
