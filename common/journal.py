@@ -7,6 +7,7 @@ Rules
      file and the row. Nothing is repaired and nothing is retried: a retried fsync proves nothing.
 """
 
+import contextlib
 import os
 import sqlite3
 import time
@@ -97,8 +98,9 @@ class Journal:
             self._db.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", sealed)
             self._db.execute("COMMIT")
         except (*_FAULTS, OSError) as error:
-            if self._db.in_transaction:
-                self._db.rollback()
+            with contextlib.suppress(*_FAULTS):  # what made the write fail may fail this as well
+                if self._db.in_transaction:
+                    self._db.rollback()
             raise self._fault(f"row {self._last + 1} cannot be written", error) from error
         self._last = sealed[-1][0]
         return self._last

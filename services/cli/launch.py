@@ -31,6 +31,7 @@ from services.cli.supervision import Supervisor
 from services.cli.venue import VenueReader
 
 LOOPBACK: Final = "127.0.0.1"
+LOOKED_AT_S_MAX: Final = 0.3  # a command that only asks whether the lock is held holds it for a moment
 START_S_MAX: Final = 40.0  # eight interpreters on one busy core; an idle machine needs 3 s
 POLL_S: Final = 0.1
 
@@ -60,7 +61,7 @@ def held_home(home: Home) -> Iterator[IO[str]]:
     lock = contextlib.ExitStack()
     with lock:
         try:
-            file = lock.enter_context(only_instance(path, "mm up", wait_s=0))
+            file = lock.enter_context(only_instance(path, "mm up", wait_s=LOOKED_AT_S_MAX))
         except ConfigFault as fault:
             holder = path.read_text().strip() or "unknown"
             raise Refused(

@@ -138,6 +138,14 @@ def test_read_only_makes_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_write_that_cannot_even_be_taken_back_is_unrecoverable(tmp_path: Path) -> None:
+    """Rule 3: whatever state the failure left the library in, the caller hears the one kind of error."""
+    journal = Journal(tmp_path / "gone.sqlite")
+    journal._db.close()
+    with pytest.raises(Unrecoverable, match=r"gone\.sqlite: journal row 1 cannot be written"):
+        journal.append(BootRecord(epoch=1), Nanos(0))
+
+
 def test_a_full_disk_is_unrecoverable_and_writes_none(tmp_path: Path) -> None:
     """Rules 1 and 3: a batch that does not fit leaves no part of itself, and the fault names file and row."""
     path = tmp_path / "full.sqlite"

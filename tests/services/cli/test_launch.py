@@ -1,5 +1,6 @@
 """What is checked and written before anything starts."""
 
+import fcntl
 import os
 import signal
 import socket
@@ -7,6 +8,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -55,6 +57,17 @@ def test_one_run_at_a_time(home: Home) -> None:
             pass
     with launch.held_home(home):
         pass
+
+
+def test_a_look_at_the_lock_is_no_run(home: Home) -> None:
+    """`mm status` of another terminal, or a scraper, must not refuse the start."""
+    home.prepare()
+    with home.lock("up").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        looked = threading.Timer(0.05, fcntl.flock, (lock, fcntl.LOCK_UN))
+        looked.start()
+        with launch.held_home(home):
+            looked.join()
 
 
 def test_an_heir_keeps_the_run_locked(home: Home) -> None:
