@@ -282,6 +282,14 @@ class OpenOrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     fill_tids: tuple[int, ...]
 
 
+class ComparedState(msgspec.Struct, frozen=True, kw_only=True):
+    """One account state as the venue and our books see it, without the mark price."""
+
+    venue_ms: Millis
+    cash: Decimal
+    earned: Decimal
+
+
 class CheckpointRecord(Message, frozen=True, kw_only=True):
     """Everything that the rows before this one still mean: recovery may begin here."""
 
@@ -290,3 +298,4 @@ class CheckpointRecord(Message, frozen=True, kw_only=True):
     orders: tuple[OpenOrderRecord, ...]
     fill_keys: tuple[tuple[Millis, str, int], ...]  # (venue_ms, coin, tid)
     funding_keys: tuple[tuple[Millis, str], ...]
+    compared: ComparedState | None = None  # the last one up to which equity is explained

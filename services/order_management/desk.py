@@ -9,6 +9,7 @@ from common.cloid import is_ours
 from common.config import Settings
 from common.ledger import Ledger
 from common.messages import FindingRecord
+from common.messages.orders import ComparedState
 from common.messages.venue import FillsQuery, OpenOrdersQuery, OrderStatusQuery
 from common.units import MILLISECOND, SECOND, Millis, Nanos
 from common.venue_clock import VenueClock
@@ -38,6 +39,7 @@ class Desk:
     counts: dict[str, int] = field(default_factory=dict)
     user_stream: UserStream = field(init=False)
     cursor_ms: Millis = Millis(0)  # every fill until then is counted
+    compared: ComparedState | None = None  # the older state of ledger_identity.py
     rows: int = 0  # written since the last checkpoint
     _ids: int = 0
 
@@ -62,6 +64,11 @@ class Desk:
 
     def ours(self, cloid: str | None) -> bool:
         return is_ours(cloid, self.tag)
+
+    def explained(self) -> ComparedState | None:
+        """Return the state up to which equity is explained, unless it knew what was booked only since."""
+        since, booked = self.compared, self.ledger.booked_from
+        return None if since is None or (booked is not None and booked <= since.venue_ms) else since
 
     # --- venue time --------------------------------------------------------------------------------
 

@@ -2,7 +2,8 @@
 
 Rules
   1. Two account states of the venue are compared to a micro-USD, both of a moment when our positions were the venue's.
-     The older one is replaced by a newer every minute, once the identity held between them.
+     The older one is replaced by a newer every minute, once the identity held between them; a checkpoint keeps it, so
+     that what happened while nobody ran is explained too.
   2. Both sides are taken without the mark price, which moves equity and unrealised P&L alike: the venue's cash against
      realised P&L less fees plus funding less the cost of what is held (common/ledger.py, rule 5).
   3. What does not fit makes us read fills, funding and transfers, at once and then every 30 s; a difference that lasts
@@ -10,13 +11,13 @@ Rules
   4. A fill or payment from before the older state, and an adopted position, begin anew: that state knew them already.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from common.actor import Effect
 from common.ledger import ZERO
 from common.messages import LedgerCheck, VenueAccount, VenueTransfers
+from common.messages.orders import ComparedState
 from common.messages.venue import FundingQuery, Transfer, TransfersQuery
 from common.units import MILLISECOND, SECOND, Millis, Nanos
 from services.order_management.desk import Desk
@@ -27,21 +28,11 @@ WINDOW_MS: Final = 60_000
 READ_AGAIN: Final = Nanos(30 * SECOND)  # all three together weigh 60 and more of the 500 a minute that are ours
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Compared:
-    """One state, as both sides see it."""
-
-    venue_ms: Millis
-    cash: Decimal
-    earned: Decimal
-
-
 class LedgerIdentity:
     """Told of every account state; `statement` is what to publish of the last one."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._older: _Compared | None = None
         self._recent: set[Transfer] = set()  # later than the older state
         self._transferred = ZERO  # until the older state
         self._differs_since: Nanos | None = None
@@ -54,9 +45,9 @@ class LedgerIdentity:
         cash, ledger = account.raw_usd, self._desk.ledger
         if cash is None or not agrees:
             return []
-        here = _Compared(venue_ms=account.venue_ms, cash=cash, earned=ledger.earned_at(account.venue_ms))
-        begin = self._older
-        if begin is None or (ledger.booked_from is not None and ledger.booked_from <= begin.venue_ms):
+        here = ComparedState(venue_ms=account.venue_ms, cash=cash, earned=ledger.earned_at(account.venue_ms))
+        begin = self._desk.explained()
+        if begin is None:
             self._replace(here)
             begin = here
         if here.venue_ms < begin.venue_ms:
@@ -73,20 +64,20 @@ class LedgerIdentity:
 
     def on_transfers(self, answer: VenueTransfers) -> list[Effect]:
         """Remember what moved; the next account state is judged by it."""
-        if self._older is not None:
-            self._recent |= {one for one in answer.transfers if one.venue_ms > self._older.venue_ms}
+        if self._desk.compared is not None:
+            self._recent |= {one for one in answer.transfers if one.venue_ms > self._desk.compared.venue_ms}
         return []
 
     # --- parts ---------------------------------------------------------------------------------------
 
-    def _replace(self, here: _Compared) -> None:
+    def _replace(self, here: ComparedState) -> None:
         past = {one for one in self._recent if one.venue_ms <= here.venue_ms}
         self._transferred += sum((one.usd for one in past), ZERO)
         self._recent -= past
-        self._older, self._desk.ledger.booked_from = here, None
+        self._desk.compared, self._desk.ledger.booked_from = here, None
 
     def _on_difference(
-        self, residual: Decimal, begin: _Compared, here: _Compared, moved: Decimal, now: Nanos
+        self, residual: Decimal, begin: ComparedState, here: ComparedState, moved: Decimal, now: Nanos
     ) -> list[Effect]:
         """Rule 3."""
         if self._differs_since is None:

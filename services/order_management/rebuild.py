@@ -56,6 +56,7 @@ class Rebuilding:
                     self._desk.ledger.fund(FundingPayment(coin=row.coin, usd=row.usd, venue_ms=row.venue_ms))
                 case LedgerRecord():
                     self._desk.ledger.restore(row)
+                    self._desk.compared = None  # other books than those that it was compared with
                     self._desk.cursor_ms = self._desk.cursor_ms or row.opened_ms
                 case BootRecord():
                     pass
@@ -106,6 +107,7 @@ class Rebuilding:
         self._desk.ledger.remember(row.fill_keys, row.funding_keys)
         for books in row.ledgers:
             self._desk.ledger.restore(books)
+        self._desk.compared, self._desk.ledger.booked_from = row.compared, None
         for kept in row.orders:
             order = _order(kept.order, kept.mid_ticks)
             order.state, order.nonce, order.expires_after = kept.state, kept.nonce, kept.expires_after
@@ -129,6 +131,7 @@ def checkpoint(desk: Desk) -> CheckpointRecord:
         orders=tuple(_carried(order) for order in desk.store.open.values() if not order.orphan),
         fill_keys=fill_keys,
         funding_keys=funding_keys,
+        compared=desk.explained(),
     )
 
 

@@ -170,6 +170,21 @@ def test_few_requests_left_slow_quotes_and_spare_cancels(requests_left: int, pla
     assert not mesh.refused("Too many cumulative requests")
 
 
+@pytest.mark.truth
+def test_what_happened_while_nobody_ran_is_explained() -> None:
+    """A deposit between two processes: the second compares with the last state that the first one knew."""
+    mesh = WholeMesh(29).run_for(20)
+    mesh.simulation.crash("order_management")
+    mesh.run_for(1)
+    mesh.deposit_usd(250)
+    mesh.simulation.start("order_management")
+    mesh.run_for(25)
+    said = [message for _, _, message in mesh.simulation.published if isinstance(message, LedgerCheck)]
+    assert said[-1].since_ms == said[0].since_ms
+    assert said[-1].transfers == 250
+    assert abs(said[-1].residual) <= Decimal("0.000001")
+
+
 def test_a_deposit_is_explained() -> None:
     """Equity moves by it, the books say so within the next reads, and there is nothing to find."""
     mesh = WholeMesh(29).run_for(12)

@@ -18,6 +18,7 @@ from common.messages.venue import (
     ActionStatus,
     CapacityQuery,
     FillsQuery,
+    FundingPayment,
     FundingQuery,
     MetaQuery,
     OpenOrdersQuery,
@@ -95,6 +96,7 @@ class ModelVenue:
     fills: list[Fill] = field(default_factory=list)
     updates: list[OrderUpdates] = field(default_factory=list)
     fills_told: list[StreamFills] = field(default_factory=list)
+    paid: list[FundingPayment] = field(default_factory=list)
     placed_twice: list[str] = field(default_factory=list)
     new_leg_first: bool = False  # which leg of a modify orderUpdates tell first
     cash: Decimal = Decimal(100_000)
@@ -224,7 +226,7 @@ class ModelVenue:
             case AccountQuery():
                 return self._account(query_id, asked_at)
             case FundingQuery():
-                return VenueFundings(query_id=query_id, payments=())
+                return VenueFundings(query_id=query_id, payments=tuple(self.paid))
             case TransfersQuery():
                 return VenueTransfers(query_id=query_id, transfers=(), asked_at=asked_at)
             case UserRoleQuery():

@@ -88,6 +88,8 @@ def killed(seed: int, moment: Moment, *, before: bool) -> World | None:
         world.step()
         if step == STEPS // 4:
             paid = FundingPayment(coin="BTC", usd=Decimal("0.5"), venue_ms=Millis(world.venue.ms))
+            world.venue.cash += paid.usd
+            world.venue.paid.append(paid)
             world.send(FundingPayments(payments=(paid,), snapshot=False))
         if world.moment is None:
             return world

@@ -17,6 +17,7 @@ from common.messages import (
     decode,
     encode,
 )
+from common.messages.orders import ComparedState
 from common.messages.orders import OrderState as S
 from common.units import Lots, Millis
 from services.order_management.desk import Desk
@@ -25,6 +26,7 @@ from services.order_management.rebuild import Rebuilding, checkpoint
 from tests.services.order_management.parts import BASE_MS, desk, fill, intent, rows, seconds, tracked
 
 NOW = seconds(5)
+USD = Decimal(1)
 OPENED = LedgerRecord(
     coin="BTC",
     lots=Lots(10),
@@ -156,7 +158,9 @@ def test_a_checkpoint_stands_for_all_rows_before() -> None:
         sent(2, S.CANCELLED),
     ]
     place, _ = rebuilt(*before)
+    place.compared, place.ledger.booked_from = ComparedState(venue_ms=Millis(49), cash=USD, earned=USD), Millis(50)
     row = checkpoint(place)
+    assert row.compared == place.compared
     assert decode("CheckpointRecord", encode(row)) == row
     after: list[Message] = [
         FillRecord(fill=fill(one, 200, tid=1, oid=7, ms=50), source="snapshot"),
@@ -174,3 +178,14 @@ def test_a_checkpoint_stands_for_all_rows_before() -> None:
     again, _ = rebuilt(checkpoint(short))
     assert isinstance(checkpoint(again), CheckpointRecord)
     assert checkpoint(again) == checkpoint(short)
+
+
+@pytest.mark.parametrize(("booked", "kept"), [(None, True), (50, True), (49, False)])
+def test_a_checkpoint_keeps_what_is_explained(booked: int | None, kept: bool) -> None:
+    """Rule 3: the state that equity is compared with, unless a fill of before it came later; other books end it."""
+    place, _ = rebuilt(OPENED)
+    place.compared = ComparedState(venue_ms=Millis(49), cash=USD, earned=USD)
+    place.ledger.booked_from = None if booked is None else Millis(booked)
+    row = checkpoint(place)
+    assert rebuilt(row)[0].explained() == (place.compared if kept else None)
+    assert rebuilt(row, OPENED)[0].explained() is None
