@@ -114,7 +114,7 @@ class ExposureLedger:
             return self._on_order(answer.order, answer.status, answer.status_ms, now)
         entry = self._find(answer.cloid)
         if entry is not None and answer.status == UNKNOWN_OID:
-            self._on_unknown(entry, answer.asked_at, now)
+            return self._on_unknown(entry, answer.asked_at, now)
         return []
 
     def on_open_orders(self, answer: VenueOpenOrders, now: Nanos) -> list[Finding]:
@@ -306,18 +306,20 @@ class ExposureLedger:
         self._add(entry)
         return entry
 
-    def _on_unknown(self, entry: Entry, asked_at: Nanos, now: Nanos) -> None:
+    def _on_unknown(self, entry: Entry, asked_at: Nanos, now: Nanos) -> list[Finding]:
         """Rule 4."""
         if entry.expired_at is None or asked_at < entry.expired_at:
-            return
+            return []
         entry.unknown += 1
         if entry.unknown < UNKNOWN_MIN:
-            return
+            return []
         entry.word = "unknownOid twice after its expiry"
         if entry.shown:  # it was there: what it filled meanwhile is in the next account state
             entry.gone_ms = self._positions[entry.order.coin].snapshot_ms
-        else:
-            self._change(entry, now, cap=0)
+            return []
+        self._change(entry, now, cap=0)
+        evidence = f"{entry.order.cloid}: {entry.word}"
+        return [Finding(kind="order never arrived", coin=entry.order.coin, evidence=evidence)]
 
     def _add(self, entry: Entry) -> None:
         order = entry.order

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from common import witness
-from common.messages import FindingRecord, Posture, PostureLevel, RiskCounts
+from common.messages import DecisionRecord, FindingRecord, Posture, PostureLevel, RiskCounts
 from common.units import MILLISECOND, Lots
 from services.replay.venue_link import ACCOUNT, EPOCH_MS
 from services.venue_sim.api import ActionRequest, UpdateLeverage
@@ -207,12 +207,34 @@ def test_a_flash_crash_empties_the_book() -> None:
 
 @pytest.mark.truth
 def test_orders_that_vanish_pull_quotes() -> None:
-    """C18: posts that never arrive: unknown orders add up, and nothing more is sent."""
+    """C18: each post that never arrives is a finding; 21 in a minute pull the coin and nothing more is signed of it.
+
+    The venue never saw one of them; when posts arrive again, quotes are back.
+    """
     mesh = quoting()
     mesh.venue.lost_orders = 1.0
+    mark = mesh.judge.seq
     mesh.run_for(60)
+    rows = mesh.simulation.seats["risk"].records
+    lost = [row for row in rows if isinstance(row, FindingRecord) and row.kind == "order never arrived"]
+    assert all(row.evidence.endswith(": unknownOid twice after its expiry") for row in lost)
+    names = {row.evidence.partition(":")[0] for row in lost}
+    assert len(names) == len(lost) > 20
+    assert names <= {order.cloid for row in rows if isinstance(row, DecisionRecord) for order in row.orders}
+    assert names.isdisjoint(order.cloid for order in mesh.judge.orders())
+    said = posture(mesh)
+    assert said.coins["BTC"] is PostureLevel.PULL_QUOTES
+    assert any(cause.startswith("BTC: rejects and unknowns: 2") for cause in said.causes)
     assert blocks(mesh)["C18"] >= 1
-    assert mesh.judge.resting() == {}
+    decided = len(rows)
+    mesh.run_for(5)
+    later = [order for row in rows[decided:] if isinstance(row, DecisionRecord) for order in row.orders]
+    assert [order for order in later if order.coin == "BTC"] == []
+    assert (mesh.judge.resting(), mesh.judge.placing(after=mark)) == ({}, [])
+    mesh.venue.lost_orders = 0.0
+    mesh.run_for(90)
+    assert {order.coin for order in mesh.judge.resting().values()} == {"BTC", "ETH"}
+    assert mesh.simulation.halt == []
 
 
 @pytest.mark.truth

@@ -2,6 +2,7 @@
 
 from common.messages import (
     Fate,
+    FindingRecord,
     Halt,
     HaltDirectory,
     HaltFile,
@@ -101,6 +102,8 @@ def test_an_order_that_never_came_is_proven_by_two_answers() -> None:
     scene.wait(8)
     (told,) = reports(scene)[-1].fates
     assert (told.fate, told.evidence) == (Fate.NEVER_ACCEPTED, "unknownOid twice after its expiry")
+    found = [row.evidence for row in scene.rows if isinstance(row, FindingRecord) and "arrived" in row.kind]
+    assert found == [f"{cloid(1)}: unknownOid twice after its expiry"]
 
 
 def test_what_stays_unknown_is_named_after_a_while_and_again_when_it_is_proven() -> None:
