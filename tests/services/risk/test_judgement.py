@@ -97,7 +97,7 @@ def said(risk: Risk) -> tuple[object, ...]:
     """Return what the mesh is told to do and why, and what this process says of itself."""
     board = risk._facts.board
     levels = [board.level(coin) for coin in ("", *risk._facts.limits)]
-    return levels, board.texts(), dict(board.trips), risk.state, risk._halting.coins
+    return levels, board.texts(), dict(board._ends), dict(board.trips), risk.state, risk._halting.coins
 
 
 def beside(equity: int) -> Scene:
@@ -230,6 +230,7 @@ stories = st.lists(st.sampled_from([*sorted(ALL), *sorted(MORE)]), max_size=20)
 @settings(max_examples=25, deadline=None)
 @given(stories, st.sampled_from([400, 100_000]))
 @example(["blink", "mute", "blink", "blink", "mute"], 100_000)
+@example(["blink", "blink", "blink", "mute", "blink", "blink", "blink", "mute"], 100_000)
 @example(["blink", "starve", "starve"], 100_000)
 @example(["blink", "jump", "linger", "jump", "linger"], 100_000)
 @example(["inventory", "blink", "pause", "pause", "pause", "pause", "pause", "quote", "quote", "jump"], 400)
