@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from common.errors import ConfigFault
+from common.halt import HaltDir
 from common.process import build_hash, is_locked, only_instance, orphaned, pin, settle
+from services.cli.configuration import ROOT
+from tests.services.cli.samples import CONFIG, made_home
 
 HOLDER = (
     "import sys; from pathlib import Path; from common.process import only_instance\n"
@@ -78,3 +81,30 @@ def test_what_lives_for_good_is_not_looked_at_again() -> None:
         assert gc.get_freeze_count() > 0
     finally:
         gc.unfreeze()
+
+
+@pytest.mark.mesh
+@pytest.mark.parametrize(("service", "halts"), [("strategy", True), ("metrics", False)])
+def test_a_crash_loop_ends_in_a_halt(tmp_path: Path, service: str, halts: bool) -> None:
+    """Past its budget a member of the roster halts the mesh and runs; who is no member stays down, with 78."""
+    home = made_home(tmp_path / "home", text=f"{CONFIG}[crash_budget]\nstarts = 1\nthrottle_max_s = 0\n")
+    command = [sys.executable, "-m", f"services.{service}", "--home", str(home.path)]
+    for _ in range(2):
+        crash(command)
+        assert not HaltDir(home.halt).read().halted
+    if halts:
+        crash(command)
+        assert [file.cause for file in HaltDir(home.halt).read().files] == ["crash budget"]
+    else:
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+        assert ended.returncode == 78
+        assert "crash budget spent: metrics stays down" in ended.stdout
+        assert not HaltDir(home.halt).read().halted
+
+
+def crash(command: list[str]) -> None:
+    """Kill a service once it says that it starts."""
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert any('"starting"' in line for line in process.stdout)
+        process.kill()
