@@ -8,7 +8,8 @@ Rules
      a request more an order, so it is not done where requests are short (pace.py).
   3. A modify counts old and new: it is asked for only where the position limit leaves room for both.
   4. While the pace (pace.py) asks for a pause, resting orders are kept as they are unless they are exposed, and what
-     is missing is placed; where it keeps the rest of the budget for cancels, nothing is placed or modified.
+     is missing is placed; a side that lost exposed orders comes back when the pause is over. Where the pace keeps the
+     rest of the budget for cancels, nothing is placed or modified.
   5. Every decision is counted: kept, modified, replaced by cancel and place, placed, cancelled.
 """
 
@@ -39,6 +40,7 @@ class Requoting:
         self._cancelling = cancelling
         self._placing = placing
         self._pace = pace
+        self._back_at: dict[tuple[str, Side], Nanos] = {}  # sides that a pause keeps empty
         orders = desk.settings.orders
         self._tolerance = Tolerance(
             price=orders.price_tolerance, queue=orders.queue_tolerance, size=orders.size_tolerance
@@ -53,7 +55,10 @@ class Requoting:
         for coin in coins:
             cancels: list[TrackedOrder] = []
             for side, plan in self._plans(coin, now).items():
-                places += [Wanted(coin, side, level) for level in plan.places]
+                if plan.exposed and not changes:
+                    self._back_at[coin, side] = self._pace.due()
+                if now >= self._back_at.get((coin, side), now):
+                    places += [Wanted(coin, side, level) for level in plan.places]
                 modifies += [Wanted(coin, side, level, order) for order, level in plan.modifies if changes]
                 self._desk.count("requote.keep", plan.kept)
                 if not self._cancelling.requoting(coin):
