@@ -7,7 +7,9 @@ Rules
      stopping, when order_management or the canceller is silent, or because it is older than this memory (the home
      was lost).
   4. A key that the venue does not take for an agent of ours any more pulls quotes, and kills when it says so twice.
-  5. What the posture does not let rest and is listed for `OVERSTAY` all the same is a finding, and cancelled.
+  5. An order that is listed otherwise than it was approved (side, price, larger, not reduce-only) is a finding, and
+     cancelled.
+  6. What the posture does not let rest and is listed for `OVERSTAY` all the same is a finding, and cancelled.
 """
 
 from collections import Counter
@@ -250,10 +252,32 @@ class VenueWatch:
             return effects + self._cancel(ours, now)
         halted, approved = self._halting.coins, self._facts.decisions.approved
         strays = [order for order in ours if order.coin in halted or not approved(order.cloid or "")]
-        return effects + self._cancel(strays, now) + self._end_overstays(ours, now)
+        return effects + self._cancel(strays, now) + self._end_altered(ours, now) + self._end_overstays(ours, now)
+
+    def _end_altered(self, ours: list[VenueOrder], now: Nanos) -> list[Effect]:
+        """Rule 5."""
+        altered = [order for order in ours if self._altered(order)]
+        found = [
+            Finding(
+                kind="order altered",
+                coin=order.coin,
+                evidence=f"{order.cloid} is listed as {order.side.value} {order.original_lots} lots at {order.ticks}"
+                f"{', reduce-only' if order.reduce_only else ''}, and was approved otherwise",
+            )
+            for order in altered
+        ]
+        return self.report(found, now) + self._cancel(altered, now)
+
+    def _altered(self, order: VenueOrder) -> bool:
+        entry = self._facts.ledger.entry(order.coin, order.cloid or "")
+        if entry is None:
+            return False
+        approved = entry.order
+        same = (order.side, order.ticks) == (approved.side, approved.ticks) and order.original_lots <= approved.lots
+        return not same or (approved.reduce_only and not order.reduce_only)
 
     def _end_overstays(self, ours: list[VenueOrder], now: Nanos) -> list[Effect]:
-        """Rule 5."""
+        """Rule 6."""
         barred = {order.cloid or "": order for order in ours if self._barred(order)}
         self._barred_since = {cloid: self._barred_since.get(cloid, now) for cloid in barred}
         if barred:

@@ -1,5 +1,10 @@
 """Risk's own eyes: reconnect, silence, and what must not rest."""
 
+from typing import Any
+
+import msgspec
+import pytest
+
 from common.messages import (
     HaltDirectory,
     PostureLevel,
@@ -9,7 +14,8 @@ from common.messages import (
     VenueTime,
 )
 from common.messages.venue import CancelOrders
-from tests.services.risk.scene import AGENTS, Scene, bid, venue_order
+from common.units import Side
+from tests.services.risk.scene import AGENTS, Scene, ask, bid, venue_order
 
 
 def test_a_lost_link_closes_until_everything_was_read_again() -> None:
@@ -106,8 +112,35 @@ def test_one_odd_word_about_an_agent_is_taken_back() -> None:
     assert scene.level() is PostureLevel.NORMAL
 
 
+@pytest.mark.parametrize(
+    ("shown", "found"),
+    [
+        ({}, 0),
+        ({"lots": 1, "original_lots": 799}, 0),
+        ({"original_lots": 801}, 1),
+        ({"ticks": 600_101}, 1),
+        ({"side": Side.BUY}, 1),
+        ({"reduce_only": False}, 1),
+    ],
+)
+def test_an_order_that_is_listed_otherwise_than_approved_is_cancelled(shown: dict[str, Any], found: int) -> None:
+    """Rule 5: smaller is what fills and the venue's own cap on reduce-only orders make of it."""
+    scene = Scene()
+    scene.positions["BTC"] = 5_000
+    scene.ready()
+    order = ask(1, reduce_only=True)
+    scene.send(scene.request(order))
+    scene.update(order, 9, "open")
+    scene.open[9] = msgspec.structs.replace(scene.open[9], **({"reduce_only": True} | shown))
+    signs = len(scene.signs)
+    scene.wait(10)
+    cancels = [sign.action for sign in scene.signs[signs:] if isinstance(sign.action, CancelOrders)]
+    assert scene.risk._watch.findings["order altered"] == len(cancels) == found
+    assert all(cancel.cloid == order.cloid for action in cancels for cancel in action.cancels)
+
+
 def test_what_must_not_rest_is_cancelled_when_nobody_else_did() -> None:
-    """Rule 5: quotes are pulled, and one order is still listed after four seconds; what went in time is no matter."""
+    """Rule 6: quotes are pulled, and one order is still listed after four seconds; what went in time is no matter."""
     scene = Scene().ready()
     stays, goes = bid(1), bid(2)
     scene.send(scene.request(stays, goes))
@@ -125,7 +158,7 @@ def test_what_must_not_rest_is_cancelled_when_nobody_else_did() -> None:
 
 
 def test_what_may_rest_overstays_nothing() -> None:
-    """Rule 5: a quote in a normal posture is listed for as long as it likes."""
+    """Rule 6: a quote in a normal posture is listed for as long as it likes."""
     scene = Scene().ready()
     scene.send(scene.request(bid(1)))
     scene.update(bid(1), 9, "open")
