@@ -27,7 +27,8 @@ SHARES: Final = (0.5, 0.99)
 STAGES: Final = ("LATCHED", "last signature", "last order accepted", "venue empty", "CONTAINED")
 TRIGGERS: Final = ("mm halt", "a halt file that nobody was told of")
 TRADE_RATE: Final = 5.0
-CONTAINED_S_MAX: Final = 30.0
+CONTAINED_S_MAX: Final = 90.0
+PACE_S: Final = 15.0  # from kill to kill at least: proof, arming and a new start cost about 150 of the weight a minute
 QUOTING_S_MAX: Final = 60.0
 QUOTED_S: Final = 2.0  # quotes of that long before each kill: requotes are under way
 # risk's proofs and starts ask the venue for lists, which are dear; its share is as large as the sum allows
@@ -58,6 +59,7 @@ class LiveKills:
 
     def __init__(self, mesh: LiveMesh) -> None:
         self._mesh = mesh
+        self._next_at = 0.0
         self._risk = Listener(wiring(mesh.home, CLI), {"risk": (Halt.__name__,)})
 
     def close(self) -> None:
@@ -67,7 +69,8 @@ class LiveKills:
         """Kill when the mesh has quoted for a while, see it contained, and arm."""
         mesh = self._mesh
         mesh.wait_quoting(QUOTING_S_MAX)
-        time.sleep(QUOTED_S)
+        time.sleep(max(QUOTED_S, self._next_at - time.monotonic()))
+        self._next_at = time.monotonic() + PACE_S
         while self._risk.receive(0.0) is not None:
             pass  # what risk said before
         mark, began_ms = mesh.judge.refresh().seq, _wall_ms()
