@@ -42,6 +42,7 @@ from common.messages import (
     Signed,
     SignFailed,
     StreamUp,
+    Trade,
     VenueTime,
     Wake,
 )
@@ -170,7 +171,7 @@ class QuickVenue(Link):
         asyncio.get_running_loop().call_later(FEED_S, self._feed)
 
     def _on_news(self, message: Message) -> None:
-        if isinstance(message, VenueTime | Book | AssetContext):
+        if isinstance(message, VenueTime | Book | AssetContext | Trade):
             self._tell(message)
 
     def _tell(self, message: Message) -> None:
