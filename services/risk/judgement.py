@@ -57,8 +57,6 @@ class Judgement:
 
     def restrain(self, now: Nanos) -> None:
         """Rule 1."""
-        self._breaches: list[tuple[str, str]] = []
-        self._listed = 0  # revision of the panel that these are of
         self._judged = self._revisions()
         causes = agreement.causes(self._facts, now) + self._panel.causes() + self._comparison.causes()
         causes += self._watch.agents.causes() + self._facts.leverages.causes(self._facts.ledger)

@@ -1,6 +1,9 @@
 """When risk asks the venue, and what it may cost."""
 
+from collections import Counter
+
 from common.actor import Ask
+from common.hyperliquid.budget import MinuteBudget
 from common.messages.venue import (
     AccountQuery,
     FillsQuery,
@@ -163,6 +166,35 @@ def test_a_minute_of_urgency_stays_within_the_share() -> None:
             kind_found = audit.on_answer(ask.query_id)
             spent += WEIGHTS[kind_found] if kind_found else 2
     assert 800 < spent <= 900
+
+
+def test_doubts_do_not_starve_the_lists() -> None:
+    """Rule 3: with forty orders in doubt all else is read as often as ever, and the link refuses nothing."""
+    audit = Audit(450, Nanos(0), NO_AGENTS, VenueLimits(["BTC"]))
+    cloids = [str(number) for number in range(40)]
+    seen: Counter[str] = Counter()
+    link = MinuteBudget(450)  # as it counts
+    for tenth in range(1_800):
+        asks = audit.questions(at(tenth / 10), SINCE, cloids)
+        seen.update(type(ask.query).__name__ for ask in asks)
+        for ask in asks:
+            kind = audit.on_answer(ask.query_id)
+            assert link.take(WEIGHTS[kind] if kind else 2, at(tenth / 10))
+    assert (seen["AccountQuery"], seen["OpenOrdersQuery"], seen["FillsQuery"]) == (36, 18, 6)
+    assert 22 + 67 <= seen["OrderStatusQuery"] <= 23 + 68  # a burst of 45, and 45 a minute, at two each
+
+
+def test_each_doubt_has_its_turn() -> None:
+    """Rule 4: where few can be asked for, nobody is asked for twice before everybody was once."""
+    audit = Audit(450, Nanos(0), NO_AGENTS, VenueLimits(["BTC"]))
+    cloids = [str(number) for number in range(60)]
+    asked: list[str] = []
+    for second in range(180):
+        asks = audit.questions(at(second), {}, cloids)
+        asked += [ask.query.cloid for ask in asks if isinstance(ask.query, OrderStatusQuery)]
+        answer(audit, asks)
+    assert len(asked) > len(cloids)
+    assert set(asked[: len(cloids)]) == set(cloids)
 
 
 def test_one_agent_a_minute() -> None:
