@@ -7,6 +7,7 @@ hears it, its journal, and the venue's log, whose lines carry the time of their 
 import contextlib
 import io
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -75,9 +76,12 @@ class LiveKills:
             pass  # what risk said before
         mark, began_ms = mesh.judge.refresh().seq, _wall_ms()
         HaltDir(mesh.home.halt).add("operator", "bench", "mm")
+        telling = threading.Thread(target=tell, args=(mesh.home,))  # it waits for answers, and risk speaks meanwhile
         if trigger == TRIGGERS[0]:
-            tell(mesh.home)
+            telling.start()
         latched_ms, contained_ms = self._hear()
+        if telling.ident is not None:
+            telling.join()
         orders = mesh.judge.refresh().orders(after=mark)
         with contextlib.redirect_stdout(io.StringIO()):
             arm(mesh.home, "bench", lambda: "")
