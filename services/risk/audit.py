@@ -6,7 +6,7 @@ Rules
      transfers only then.
   2. One question of a kind at a time; a failed one is repeated after 1, 2, 4 s. No answer is never an empty answer.
   3. All questions together stay within this process's share of the venue's weight a minute; routine ones leave
-     a third of it for urgent ones. Questions by cloid have a fifth of it and leave what three lists of open orders
+     a third of it for urgent ones. Questions by cloid have a third of it and leave what three lists of open orders
      cost: a halt is proven by lists, and fills are read, however many orders are in doubt.
   4. Of the orders in doubt, the one whose last question is the longest ago is asked for first.
 """
@@ -100,7 +100,7 @@ class Audit:
         self._budget = TokenBucket(per_second=weight_per_minute / 60, burst=weight_per_minute)
         self._reserve = weight_per_minute / 3
         # What a minute sees of a bucket is its burst and its refill
-        self._by_cloid = TokenBucket(per_second=weight_per_minute / 10 / 60, burst=weight_per_minute / 10)
+        self._by_cloid = TokenBucket(per_second=weight_per_minute / 6 / 60, burst=weight_per_minute / 6)
         self._turns = {kind: Turn(due_at=started_at if kind in PERIODS else None) for kind in Kind}
         self._statuses: dict[int, str] = {}
         self._status_at: dict[str, Nanos] = {}

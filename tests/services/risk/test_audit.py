@@ -181,7 +181,7 @@ def test_doubts_do_not_starve_the_lists() -> None:
             kind = audit.on_answer(ask.query_id)
             assert link.take(WEIGHTS[kind] if kind else 2, at(tenth / 10))
     assert (seen["AccountQuery"], seen["OpenOrdersQuery"], seen["FillsQuery"]) == (36, 18, 6)
-    assert 22 + 67 <= seen["OrderStatusQuery"] <= 23 + 68  # a burst of 45, and 45 a minute, at two each
+    assert 148 <= seen["OrderStatusQuery"] <= 150  # a burst of 75 and three minutes of 75, at two each
 
 
 def test_each_doubt_has_its_turn() -> None:
