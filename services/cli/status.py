@@ -78,6 +78,8 @@ class AccountStatus(msgspec.Struct, frozen=True, kw_only=True):
     funding: str | None
     transfers: str | None
     ledger_residual: str | None
+    as_of_ms: int | None  # the venue's time of the equity
+    ledger_as_of_ms: int | None  # and of the state that the residual was found at
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +112,7 @@ class CoinStatus(msgspec.Struct, frozen=True, kw_only=True):
     position_drift: str | None
     leader_age_ms: int | None  # as estimation said it last
     leader_tilt_bps: float | None
+    position_as_of_ms: int | None  # the venue's word that the position was last proven by
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,6 +172,8 @@ def assemble(
             funding=money(books.funding) if books else None,
             transfers=money(books.transfers) if books else None,
             ledger_residual=money(books.residual) if books else None,
+            as_of_ms=account.as_of_ms if account else None,
+            ledger_as_of_ms=books.as_of_ms if books else None,
         ),
         coins={
             coin: coin_status(instrument, *(facts.get(name, {}) for name in COIN_SOURCES))
@@ -219,6 +224,7 @@ def coin_status(instrument: Instrument, market: Facts, orders: Facts, estimates:
         position_drift=size(position.drift) if position else None,
         leader_age_ms=leader.age_ms if leader else None,
         leader_tilt_bps=leader.tilt_bps if leader else None,
+        position_as_of_ms=position.as_of_ms if position else None,
     )
 
 

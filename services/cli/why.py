@@ -7,6 +7,7 @@ Rules
 """
 
 from collections.abc import Mapping
+from time import monotonic_ns
 from typing import Final
 
 import msgspec
@@ -20,6 +21,7 @@ from common.home import Home
 from common.instrument import Instrument
 from common.messages import QuoteShares, QuoteTarget
 from common.price_units import depth_bps
+from common.units import MILLISECOND, Nanos
 from services.cli import exits
 from services.cli.gather import answer, settings_of
 from services.cli.status import Facts, plain
@@ -52,6 +54,8 @@ class WhyCoin(msgspec.Struct, frozen=True, kw_only=True):
     coin: str
     fair: str | None
     mid: str | None
+    book_venue_ms: int  # the venue's time of the book that the prices were made for
+    book_age_ms: float  # since that book came in here
     bid: WhySide
     ask: WhySide
 
@@ -65,7 +69,8 @@ def why(home: Home, coin: str | None, *, as_json: bool) -> int:
         raise ConfigFault(f"{coin} is not configured: there are {', '.join(settings.coins)}")
     said = answer(home, PRODUCER, endpoints.read(home))
     instruments = settings.instruments()
-    found = explained({name: instruments[name] for name in ((coin,) if coin else instruments)}, said.facts)
+    asked = {name: instruments[name] for name in ((coin,) if coin else instruments)}
+    found = explained(asked, said.facts, Nanos(monotonic_ns()))
     if as_json:
         print(msgspec.json.encode(found).decode())  # noqa: T201  # a command speaks on stdout
     else:
@@ -76,7 +81,7 @@ def why(home: Home, coin: str | None, *, as_json: bool) -> int:
     return exits.NOT_YET
 
 
-def explained(instruments: Mapping[str, Instrument], facts: Facts) -> list[WhyCoin]:
+def explained(instruments: Mapping[str, Instrument], facts: Facts, now: Nanos) -> list[WhyCoin]:
     """Return what strategy said of each coin; coins of which it said nothing are left out."""
     found = []
     for coin, instrument in instruments.items():
@@ -90,6 +95,8 @@ def explained(instruments: Mapping[str, Instrument], facts: Facts) -> list[WhyCo
                 coin=coin,
                 fair=_price(instrument, target.fair_ticks),
                 mid=_price(instrument, target.mid_ticks),
+                book_venue_ms=target.book_venue_ms,
+                book_age_ms=(now - target.book_received_at) / MILLISECOND,
                 bid=_side("bid", target, instrument, spent[0]),
                 ask=_side("ask", target, instrument, spent[1]),
             )
@@ -136,7 +143,7 @@ def _screen(found: WhyCoin) -> RenderableType:
     table = Table(
         "",
         *(f"{side}, bps" for side in SIDES),
-        title=f"{found.coin}   fair {found.fair or '-'}   mid {found.mid or '-'}",
+        title=f"{found.coin}   fair {found.fair or '-'}   mid {found.mid or '-'}   book {found.book_age_ms:.0f} ms old",
         title_justify="left",
     )
     sides = (found.bid, found.ask)

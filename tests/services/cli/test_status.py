@@ -34,7 +34,7 @@ COIN_KEYS: Final = (
     *("mid", "position", "bids", "asks", "pending_bid_exposure", "pending_ask_exposure", "net_pending_change"),
     *("worst_case_max_position", "worst_case_min_position", "realized_pnl", "unrealized_pnl", "fees", "fills"),
     *("resting_bid_notional", "resting_ask_notional", "funding", "foreign_orders", "position_drift"),
-    *("leader_age_ms", "leader_tilt_bps"),
+    *("leader_age_ms", "leader_tilt_bps", "position_as_of_ms"),
 )
 ACCOUNT_SAID: Final = {
     "equity": "100000",
@@ -46,6 +46,8 @@ ACCOUNT_SAID: Final = {
     "funding": "0.75",
     "transfers": "100",
     "ledger_residual": "0.000003",
+    "as_of_ms": 5,
+    "ledger_as_of_ms": 2,
 }
 PENDING: Final = PendingExposure(
     coin="BTC",
@@ -88,7 +90,7 @@ def book(bid: int, ask: int, venue_ms: int) -> Book:
 
 
 def account() -> Account:
-    return Account(equity=Decimal("1e5"), margin_used=Decimal(0), withdrawable=Decimal(0), as_of_ms=Millis(0))
+    return Account(equity=Decimal("1e5"), margin_used=Decimal(0), withdrawable=Decimal(0), as_of_ms=Millis(5))
 
 
 def posture(level: PostureLevel) -> Posture:
@@ -177,6 +179,7 @@ def test_the_whole_contract() -> None:
                 "position_drift": "0.00000",
                 "leader_age_ms": 250,
                 "leader_tilt_bps": 1.5,
+                "position_as_of_ms": 1,
             }
         },
     }
@@ -189,7 +192,7 @@ def test_what_is_not_known_is_null() -> None:
     assert found["account"] == dict.fromkeys(
         (
             *("equity", "address_requests_used", "address_requests_cap", "realized_pnl", "unrealized_pnl", "fees"),
-            *("funding", "transfers", "ledger_residual"),
+            *("funding", "transfers", "ledger_residual", "as_of_ms", "ledger_as_of_ms"),
         )
     )
     assert found["endpoints"] == {"venue": None, "metrics": None}
