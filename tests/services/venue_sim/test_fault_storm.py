@@ -30,7 +30,7 @@ def something(stage: FaultStage, chance: Random) -> None:
     kind = chance.random()
     if kind < 0.1:
         name = chance.choice(LASTING)
-        share = {} if name in {"stall_socket", "unknown_oid"} else {"share": chance.choice((0.2, 0.7, 1.0))}
+        share = {"share": chance.choice((0.2, 0.7, 1.0))} if "share" in faults.PARAMETERS[name] else {}
         stage.fault(name, for_ms=chance.randint(1, 5_000), **share)
     elif kind < 0.2:
         name, fields = chance.choice(DEEDS)
