@@ -39,7 +39,8 @@ def told(mesh: LiveMesh) -> float:
 def test_a_lie_moves_quotes_and_silence_takes_it_back(mesh: LiveMesh) -> None:
     """Warm, wrong by 60 bps, then dead, then nonsense: quotes move, return, and rest all the while."""
     mesh.wait("a belief in the leader", lambda: (leader(mesh)[0] or 0.0) != 0.0, 40)
-    after = mesh.judge.refresh().seq
+    mesh.wait_quoting(coins=("BTC",))
+    after = mesh.judge.seq
     best = max(Decimal(order.px) for order in mesh.judge.resting("BTC").values() if order.side == "B")
     lie = mesh.venue.fault("leader_wrong", bps=60.0)
 
