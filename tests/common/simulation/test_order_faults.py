@@ -155,15 +155,14 @@ def plain() -> Trial:
 
 
 def test_lost_acks() -> None:
-    """5 % of the answers to orders never come, over 2,000 orders."""
+    """5 % of the answers to orders never come, over 2,000 orders and until 50 are lost."""
     trial = Trial(FAST, 31)
     for action in ("order", "modify", "cancel"):
         trial.fault("lose_ack", share=0.05, action=action)
     before = trial.accepted()
-    while trial.accepted() < before + 2_000:
+    while trial.accepted() < before + 2_000 or trial.struck() < 50:
         trial.run_for(5)
         assert trial.mesh.simulation.now < FAST_S_MAX * SECOND, trial.mesh.states()
-    assert trial.struck() >= 30  # some 50 are to be expected: three deviations of chance below that
     trial.check()
 
 
